@@ -1,0 +1,1 @@
+//! Proves that two databases hold the same data.
