@@ -1,0 +1,235 @@
+//! The rule for a pair of columns.
+
+use serde::{Deserialize, Serialize};
+
+use super::policy::{Policy, Settings};
+use crate::engine::Engine;
+use crate::table::{Column, Logical};
+
+/// How the cells of one pair of columns become canonical bytes. The same rule
+/// serves both sides; it looks at the values, not at where they came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Exact numbers: integers, decimals, booleans, bits.
+    Number,
+    /// At least one side is floating point: doubles, and what is no double is
+    /// rounded to the nearest one unless it is a whole number.
+    Double,
+    /// One side is a single and the other a decimal: the decimal is rounded
+    /// to the nearest single.
+    Single,
+    Text {
+        trim_spaces: bool,
+    },
+    Bytes {
+        trim_zeros: bool,
+    },
+    Uuid,
+    Date,
+    /// `digits` of the second's fraction are compared, here and below.
+    Time {
+        digits: u8,
+    },
+    TimeTz,
+    Timestamp {
+        digits: u8,
+    },
+    /// A moment without zone is `naive_zone_minutes` east of UTC.
+    Instant {
+        digits: u8,
+        naive_zone_minutes: i32,
+    },
+    Interval,
+    Json,
+    Bits,
+    Set,
+}
+
+/// A rule, and the policies it stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairRule {
+    pub rule: Rule,
+    pub policies: Vec<Policy>,
+}
+
+/// Why two columns can't be compared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Incomparable {
+    #[error("the type `{native}` of the {side} is not known")]
+    UnknownType { side: &'static str, native: String },
+    #[error("`{source_native}` and `{target_native}` have no common meaning")]
+    NoCommonMeaning { source_native: String, target_native: String },
+    #[error("`{source_native}` and `{target_native}` differ in whether they name a zone")]
+    ZoneNeeded { source_native: String, target_native: String },
+}
+
+impl Incomparable {
+    /// What the operator can do.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::UnknownType { .. } | Self::NoCommonMeaning { .. } => {
+                "ignore the column (ignore_columns); the certificate will list it"
+            }
+            Self::ZoneNeeded { .. } => {
+                "declare the zone of the times that name none: --naive-zone +00:00 (naive_zone in the config)"
+            }
+        }
+    }
+}
+
+/// One side of a pair.
+#[derive(Debug, Clone, Copy)]
+pub struct Side<'a> {
+    pub engine: Engine,
+    pub column: &'a Column,
+}
+
+/// Decides how `source` and `target` are compared. Symmetric: swapping the
+/// sides gives the same rule.
+///
+/// # Errors
+/// [`Incomparable`] when there is no meaning the two types share; the caller
+/// names table and column and reports it, a column is never left out silently.
+pub fn pair(source: Side<'_>, target: Side<'_>, settings: &Settings) -> Result<PairRule, Incomparable> {
+    let unknown = |side, s: Side<'_>| Incomparable::UnknownType { side, native: s.column.native.clone() };
+    let a = source.column.logical.ok_or_else(|| unknown("source", source))?;
+    let b = target.column.logical.ok_or_else(|| unknown("target", target))?;
+    // Each pair is listed once; the other order is tried by swapping.
+    if let Some(decided) = decide(a, b, settings).or_else(|| decide(b, a, settings)) {
+        let mut rule = decided.ok_or_else(|| Incomparable::ZoneNeeded {
+            source_native: source.column.native.clone(),
+            target_native: target.column.native.clone(),
+        })?;
+        if matches!(source.engine, Engine::Sqlite) || matches!(target.engine, Engine::Sqlite) {
+            add_sqlite_policy(&mut rule);
+        }
+        rule.policies.sort_unstable();
+        rule.policies.dedup();
+        return Ok(rule);
+    }
+    sqlite_text(source, target, a, b, settings)
+}
+
+/// SQLite keeps dates, UUIDs and JSON in TEXT columns: a pair of a plain text
+/// column there with such a type elsewhere is read as that type.
+fn sqlite_text(
+    source: Side<'_>,
+    target: Side<'_>,
+    a: Logical,
+    b: Logical,
+    settings: &Settings,
+) -> Result<PairRule, Incomparable> {
+    let no_meaning = || Incomparable::NoCommonMeaning {
+        source_native: source.column.native.clone(),
+        target_native: target.column.native.clone(),
+    };
+    let other = match (source.engine, target.engine) {
+        (Engine::Sqlite, Engine::Sqlite) => return Err(no_meaning()),
+        (Engine::Sqlite, _) if matches!(a, Logical::Text { .. }) => b,
+        (_, Engine::Sqlite) if matches!(b, Logical::Text { .. }) => a,
+        _ => return Err(no_meaning()),
+    };
+    match other {
+        Logical::Date
+        | Logical::Time { .. }
+        | Logical::TimeTz { .. }
+        | Logical::Timestamp { .. }
+        | Logical::Instant { .. } => {
+            let mut rule = decide(other, other, settings).flatten().ok_or_else(no_meaning)?;
+            rule.policies.push(Policy::SqliteTemporalText);
+            Ok(rule)
+        }
+        _ => Err(no_meaning()),
+    }
+}
+
+fn add_sqlite_policy(rule: &mut PairRule) {
+    match rule.rule {
+        Rule::Date | Rule::Time { .. } | Rule::TimeTz | Rule::Timestamp { .. } | Rule::Instant { .. } => {
+            rule.policies.push(Policy::SqliteTemporalText);
+        }
+        Rule::Number
+        | Rule::Double
+        | Rule::Single
+        | Rule::Text { .. }
+        | Rule::Bytes { .. }
+        | Rule::Uuid
+        | Rule::Interval
+        | Rule::Json
+        | Rule::Bits
+        | Rule::Set => {}
+    }
+}
+
+/// `None`: this order of the pair is not listed. `Some(None)`: it is, but the
+/// zone of the naive side has not been declared.
+fn decide(a: Logical, b: Logical, settings: &Settings) -> Option<Option<PairRule>> {
+    use Logical as L;
+    use Policy as P;
+    let plain = |rule, policies: &[Policy]| Some(Some(PairRule { rule, policies: policies.to_vec() }));
+    match (a, b) {
+        (L::Bool, L::Bool) | (L::Int { .. } | L::Year, L::Int { .. } | L::Year) => plain(Rule::Number, &[]),
+        (L::Bool, L::Int { .. } | L::Decimal { .. }) => plain(Rule::Number, &[P::BoolAsInt]),
+        (L::Int { .. } | L::Year, L::Decimal { .. }) => plain(Rule::Number, &[P::DecimalScale]),
+        (L::Decimal { scale: x, precision }, L::Decimal { scale: y, precision: other }) => {
+            let same_scale = x == y && precision.is_some() && other.is_some();
+            plain(Rule::Number, if same_scale { &[] } else { &[P::DecimalScale] })
+        }
+        (L::SqliteNumeric, L::Bool) => plain(Rule::Double, &[P::BoolAsInt, P::NegativeZero]),
+        (L::Float32 | L::Float64, L::Float32 | L::Float64) => plain(Rule::Double, &[P::NegativeZero]),
+        (L::SqliteNumeric, L::SqliteNumeric | L::Float32 | L::Float64 | L::Int { .. } | L::Year)
+        | (L::Float64 | L::Float32, L::Int { .. } | L::Year) => plain(Rule::Double, &[P::NegativeZero]),
+        (L::SqliteNumeric | L::Float64, L::Decimal { .. }) => {
+            plain(Rule::Double, &[P::DecimalAsFloat, P::NegativeZero])
+        }
+        (L::Float32, L::Decimal { .. }) => plain(Rule::Single, &[P::DecimalAsFloat, P::NegativeZero]),
+        (L::Char { .. }, L::Char { .. } | L::Text { .. }) => plain(Rule::Text { trim_spaces: true }, &[P::CharPadding]),
+        (L::Text { .. }, L::Text { .. }) => plain(Rule::Text { trim_spaces: false }, &[]),
+        (L::Enum, L::Enum) => plain(Rule::Text { trim_spaces: false }, &[]),
+        (L::Enum, L::Text { .. }) => plain(Rule::Text { trim_spaces: false }, &[P::EnumLabel]),
+        (L::Enum, L::Char { .. }) => plain(Rule::Text { trim_spaces: true }, &[P::EnumLabel, P::CharPadding]),
+        (L::Network, L::Network) => plain(Rule::Text { trim_spaces: false }, &[]),
+        (L::Network, L::Text { .. }) => plain(Rule::Text { trim_spaces: false }, &[P::NetworkText]),
+        (L::Set, L::Set) => plain(Rule::Set, &[P::SetMembers]),
+        (L::Set, L::Text { .. }) => plain(Rule::Set, &[P::SetMembers]),
+        (L::Binary { .. }, L::Binary { .. } | L::Bytes { .. }) => {
+            plain(Rule::Bytes { trim_zeros: true }, &[P::BinaryPadding])
+        }
+        (L::Bytes { .. }, L::Bytes { .. }) => plain(Rule::Bytes { trim_zeros: false }, &[]),
+        (L::Bytes { .. }, L::Text { .. }) => plain(Rule::Bytes { trim_zeros: false }, &[P::TextAsBytes]),
+        (L::Binary { .. }, L::Text { .. } | L::Char { .. }) => {
+            plain(Rule::Bytes { trim_zeros: true }, &[P::TextAsBytes, P::BinaryPadding])
+        }
+        (L::Uuid, L::Uuid) => plain(Rule::Uuid, &[]),
+        (L::Uuid, L::Text { .. } | L::Char { .. } | L::Bytes { .. } | L::Binary { bytes: 16 }) => {
+            plain(Rule::Uuid, &[P::UuidSpelling])
+        }
+        (L::Date, L::Date) => plain(Rule::Date, &[]),
+        (L::Date, L::Timestamp { .. }) => plain(Rule::Timestamp { digits: 6 }, &[P::DateAsMidnight]),
+        (L::Time { digits: x }, L::Time { digits: y }) => plain(Rule::Time { digits: x.min(y) }, precision(x, y)),
+        (L::TimeTz { .. }, L::TimeTz { .. }) => plain(Rule::TimeTz, &[]),
+        (L::Timestamp { digits: x }, L::Timestamp { digits: y }) => {
+            plain(Rule::Timestamp { digits: x.min(y) }, precision(x, y))
+        }
+        (L::Instant { digits: x }, L::Instant { digits: y }) => {
+            plain(Rule::Instant { digits: x.min(y), naive_zone_minutes: 0 }, precision(x, y))
+        }
+        (L::Instant { digits: x }, L::Timestamp { digits: y }) => {
+            Some(settings.naive_zone_minutes.map(|naive_zone_minutes| PairRule {
+                rule: Rule::Instant { digits: x.min(y), naive_zone_minutes },
+                policies: [&[P::NaiveZone], precision(x, y)].concat(),
+            }))
+        }
+        (L::Interval, L::Interval) => plain(Rule::Interval, &[]),
+        (L::Json { .. }, L::Json { .. } | L::Text { .. }) => plain(Rule::Json, &[P::JsonMeaning]),
+        (L::Bits { .. }, L::Bits { .. }) => plain(Rule::Bits, &[]),
+        (L::Bits { .. }, L::Int { .. } | L::Bool) => plain(Rule::Number, &[P::BitsAsInt]),
+        _ => None,
+    }
+}
+
+fn precision(x: u8, y: u8) -> &'static [Policy] {
+    if x == y { &[] } else { &[Policy::TimePrecision] }
+}

@@ -1,0 +1,396 @@
+//! SQL text: names, literals and the conditions on keys.
+//!
+//! Pure functions, so that each engine's spelling is pinned by tests without a
+//! server. Literals instead of bound parameters, because `COPY` takes none and
+//! because a repair script has to stand on its own. The two rules that keep
+//! literals safe: text goes through [`literal`], names through [`name`], and
+//! the sessions are pinned so that a quote means what we think it means
+//! (`standard_conforming_strings`, `NO_BACKSLASH_ESCAPES` absent or irrelevant).
+
+use crate::display;
+use crate::engine::Engine;
+use crate::range::{KeyRange, KeyValues};
+use crate::table::{Column, Logical, Table, TableRef};
+use crate::value::{Moment, Value};
+
+/// A quoted identifier.
+#[must_use]
+pub fn name(engine: Engine, text: &str) -> String {
+    match engine {
+        Engine::Postgres | Engine::Sqlite | Engine::MongoDb => format!("\"{}\"", text.replace('"', "\"\"")),
+        Engine::MySql => format!("`{}`", text.replace('`', "``")),
+        Engine::SqlServer => format!("[{}]", text.replace(']', "]]")),
+    }
+}
+
+/// A quoted table name, with its schema where it has one.
+#[must_use]
+pub fn table(engine: Engine, table: &TableRef) -> String {
+    match &table.schema {
+        Some(schema) => format!("{}.{}", name(engine, schema), name(engine, &table.name)),
+        None => name(engine, &table.name),
+    }
+}
+
+/// `value` as a literal that `engine` reads as a value of `column`'s type.
+#[must_use]
+pub fn literal(engine: Engine, column: &Column, value: &Value<'_>) -> String {
+    if value.is_null() {
+        return "NULL".to_owned();
+    }
+    match engine {
+        Engine::Postgres => postgres_literal(column, value),
+        Engine::MySql => mysql_literal(column, value),
+        Engine::Sqlite => sqlite_literal(column, value),
+        // No engine of these two calls this module yet; standard SQL is what
+        // a reader of a log would expect.
+        Engine::SqlServer | Engine::MongoDb => quoted(&display::text(value).unwrap_or_default()),
+    }
+}
+
+/// Always a quoted string: PostgreSQL gives an untyped literal the type of
+/// what it is compared with, domains and enums included.
+fn postgres_literal(column: &Column, value: &Value<'_>) -> String {
+    let text = match (column.logical, value) {
+        (Some(Logical::Bool), Value::Int(v)) => (*v != 0).to_string(),
+        (Some(Logical::Int { .. } | Logical::Decimal { .. }), Value::Bool(v)) => u8::from(*v).to_string(),
+        (Some(Logical::Uuid), Value::Bytes(v)) => match <[u8; 16]>::try_from(v.as_ref()) {
+            Ok(v) => uuid::Uuid::from_bytes(v).to_string(),
+            Err(_) => display::hex(v),
+        },
+        (Some(Logical::Bytes { .. }), Value::Text(v)) => format!("\\x{}", display::hex(v.as_bytes())),
+        _ => display::text(value).unwrap_or_default(),
+    };
+    quoted(&text)
+}
+
+fn mysql_literal(column: &Column, value: &Value<'_>) -> String {
+    let binary = matches!(column.logical, Some(Logical::Binary { .. } | Logical::Bytes { .. }));
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Bool(v) => u8::from(*v).to_string(),
+        Value::Int(_) | Value::UInt(_) | Value::Decimal(_) => display::text(value).unwrap_or_default(),
+        Value::F32(v) => format!("{v:e}"),
+        Value::F64(v) => format!("{v:e}"),
+        Value::Bytes(v) => format!("x'{}'", display::hex(&padded(column, v))),
+        Value::Uuid(v) if binary => format!("x'{}'", display::hex(v)),
+        Value::Text(v) if binary => format!("x'{}'", display::hex(v.as_bytes())),
+        Value::Bits { len, bytes } => format!("b'{}'", display::bits(*len, bytes)),
+        // The session is in UTC; an offset is refused before 8.0.19 and by MariaDB.
+        Value::Instant(v) => quoted(&display::text(&Value::Timestamp(*v)).unwrap_or_default()),
+        Value::Text(_)
+        | Value::Json(_)
+        | Value::Set(_)
+        | Value::Uuid(_)
+        | Value::Date(_)
+        | Value::Time(_)
+        | Value::TimeTz { .. }
+        | Value::Timestamp(_)
+        | Value::Interval { .. } => mysql_text(&display::text(value).unwrap_or_default()),
+    }
+}
+
+/// MySQL compares `BINARY(n)` with all its zeros.
+fn padded(column: &Column, bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    if let Some(Logical::Binary { bytes: len }) = column.logical {
+        bytes.resize(bytes.len().max(len as usize), 0);
+    }
+    bytes
+}
+
+/// Whether a backslash escapes depends on the session that runs the text, so
+/// text that holds one, or a control character, goes as hexadecimal digits.
+fn mysql_text(text: &str) -> String {
+    if text.contains('\\') || text.chars().any(char::is_control) {
+        format!("_utf8mb4 x'{}'", display::hex(text.as_bytes()))
+    } else {
+        quoted(text)
+    }
+}
+
+fn sqlite_literal(column: &Column, value: &Value<'_>) -> String {
+    let numeric = matches!(
+        column.logical,
+        Some(Logical::Int { .. } | Logical::SqliteNumeric | Logical::Float64 | Logical::Bool | Logical::Year)
+    );
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Bool(v) => u8::from(*v).to_string(),
+        Value::Int(_) | Value::UInt(_) => display::text(value).unwrap_or_default(),
+        Value::Decimal(_) if numeric => display::text(value).unwrap_or_default(),
+        Value::F32(v) => sqlite_float(f64::from(*v)),
+        Value::F64(v) => sqlite_float(*v),
+        Value::Bytes(v) => format!("x'{}'", display::hex(v)),
+        Value::Uuid(v) if matches!(column.logical, Some(Logical::Bytes { .. })) => format!("x'{}'", display::hex(v)),
+        Value::Instant(Moment::Micros(v)) => {
+            quoted(&display::text(&Value::Timestamp(Moment::Micros(*v))).unwrap_or_default())
+        }
+        Value::Text(_)
+        | Value::Decimal(_)
+        | Value::Json(_)
+        | Value::Set(_)
+        | Value::Uuid(_)
+        | Value::Date(_)
+        | Value::Time(_)
+        | Value::TimeTz { .. }
+        | Value::Timestamp(_)
+        | Value::Instant(_)
+        | Value::Interval { .. }
+        | Value::Bits { .. } => sqlite_text(&display::text(value).unwrap_or_default()),
+    }
+}
+
+/// SQLite has no word for infinity, but reads a number too large as one.
+fn sqlite_float(v: f64) -> String {
+    if v.is_infinite() {
+        if v > 0.0 { "9e999" } else { "-9e999" }.to_owned()
+    } else if v.is_nan() {
+        "NULL".to_owned()
+    } else {
+        format!("{v:e}")
+    }
+}
+
+/// A statement ends at a NUL, so text that holds one goes by way of a blob.
+fn sqlite_text(text: &str) -> String {
+    if text.contains('\0') { format!("CAST(x'{}' AS TEXT)", display::hex(text.as_bytes())) } else { quoted(text) }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A condition for the rows of `range`; `None` when that is all of them.
+///
+/// Row values where the engine turns them into one index range, spelled out
+/// where it doesn't (MySQL manual, "Range Optimization of Row Constructor
+/// Expressions": only equality and IN).
+#[must_use]
+pub fn in_range(engine: Engine, table: &Table, key: &[usize], range: &KeyRange) -> Option<String> {
+    let lower = range.lower.as_ref().map(|values| compare(engine, table, key, values, Bound::AtLeast));
+    let upper = range.upper.as_ref().map(|values| compare(engine, table, key, values, Bound::Below));
+    let condition = match (lower, upper) {
+        (None, None) => return None,
+        (Some(one), None) | (None, Some(one)) => one,
+        (Some(lower), Some(upper)) => format!("{lower} AND {upper}"),
+    };
+    Some(with_nulls(engine, table, key, range, condition))
+}
+
+/// SQLite allows NULL in a primary key. No comparison holds for such a row, and
+/// it must be in exactly one range: this makes it the first.
+fn with_nulls(engine: Engine, table: &Table, key: &[usize], range: &KeyRange, condition: String) -> String {
+    let nullable: Vec<String> = key
+        .iter()
+        .filter_map(|&i| table.columns.get(i))
+        .filter(|c| c.nullable)
+        .map(|c| name(engine, &c.name))
+        .collect();
+    if nullable.is_empty() {
+        return condition;
+    }
+    if range.lower.is_none() {
+        format!("{condition} OR {} IS NULL", nullable.join(" IS NULL OR "))
+    } else {
+        format!("{condition} AND {} IS NOT NULL", nullable.join(" IS NOT NULL AND "))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    AtLeast,
+    Below,
+}
+
+fn compare(engine: Engine, table: &Table, key: &[usize], values: &KeyValues, bound: Bound) -> String {
+    let parts: Vec<(String, String)> = key
+        .iter()
+        .zip(values)
+        .filter_map(|(&i, value)| table.columns.get(i).map(|c| (name(engine, &c.name), literal(engine, c, value))))
+        .collect();
+    let (strict, loose) = match bound {
+        Bound::AtLeast => (">", ">="),
+        Bound::Below => ("<", "<"),
+    };
+    if let [(column, value)] = parts.as_slice() {
+        return format!("{column} {loose} {value}");
+    }
+    match engine {
+        Engine::Postgres | Engine::Sqlite => {
+            let columns: Vec<&str> = parts.iter().map(|(c, _)| c.as_str()).collect();
+            let values: Vec<&str> = parts.iter().map(|(_, v)| v.as_str()).collect();
+            format!("({}) {loose} ({})", columns.join(", "), values.join(", "))
+        }
+        Engine::MySql | Engine::SqlServer | Engine::MongoDb => lexicographic(&parts, strict, loose),
+    }
+}
+
+/// `a >= x AND (a > x OR (a = x AND b >= y))`: the first condition is implied,
+/// but it is the one the optimiser makes a range of.
+fn lexicographic(parts: &[(String, String)], strict: &str, loose: &str) -> String {
+    let Some(((column, value), rest)) = parts.split_first() else {
+        return "TRUE".to_owned();
+    };
+    if rest.is_empty() {
+        return format!("{column} {loose} {value}");
+    }
+    let outer = if strict == ">" { ">=" } else { "<=" };
+    let inner = lexicographic(rest, strict, loose);
+    format!("({column} {outer} {value} AND ({column} {strict} {value} OR ({column} = {value} AND {inner})))")
+}
+
+/// A condition for the rows whose key is one of `values`, as the server
+/// compares keys.
+#[must_use]
+pub fn in_keys(engine: Engine, table: &Table, key: &[usize], values: &[KeyValues]) -> String {
+    let columns: Vec<&Column> = key.iter().filter_map(|&i| table.columns.get(i)).collect();
+    let names: Vec<String> = columns.iter().map(|c| name(engine, &c.name)).collect();
+    let tuples: Vec<String> = values
+        .iter()
+        .map(|tuple| columns.iter().zip(tuple).map(|(c, v)| literal(engine, c, v)).collect::<Vec<_>>().join(", "))
+        .collect();
+    match names.as_slice() {
+        [one] => format!("{one} IN ({})", tuples.join(", ")),
+        many => {
+            let tuples: Vec<String> = tuples.into_iter().map(|t| format!("({t})")).collect();
+            let list = match engine {
+                // SQLite takes a list of row values only from a VALUES clause.
+                Engine::Sqlite => format!("VALUES {}", tuples.join(", ")),
+                Engine::Postgres | Engine::MySql | Engine::SqlServer | Engine::MongoDb => tuples.join(", "),
+            };
+            format!("({}) IN ({list})", many.join(", "))
+        }
+    }
+}
+
+/// `WHERE` with all conditions that are there, each in parentheses: a filter
+/// of the operator's may hold an OR.
+#[must_use]
+pub fn where_clause(conditions: &[Option<&str>]) -> String {
+    let all: Vec<String> = conditions.iter().flatten().map(|c| format!("({c})")).collect();
+    if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) }
+}
+
+/// Whether the server finds a row of ours by a literal made from the value that
+/// it compares as equal: not so where a value has several spellings that the
+/// server tells apart. Where this is `false` a row is found by reading its
+/// range again.
+#[must_use]
+pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column) -> bool {
+    let Some(logical) = own.logical else { return false };
+    match logical {
+        Logical::Bool
+        | Logical::Int { .. }
+        | Logical::Decimal { .. }
+        | Logical::Date
+        | Logical::Year
+        | Logical::Bytes { .. }
+        | Logical::Binary { .. }
+        | Logical::Char { .. }
+        | Logical::Enum => engine != Engine::Sqlite || !matches!(logical, Logical::Date | Logical::Char { .. }),
+        Logical::Text { .. } => matches!(other.logical, Some(Logical::Text { .. } | Logical::Enum)),
+        Logical::Uuid => true,
+        Logical::Timestamp { digits } | Logical::Instant { digits } => {
+            engine != Engine::Sqlite
+                && match other.logical {
+                    Some(Logical::Timestamp { digits: d } | Logical::Instant { digits: d }) => d >= digits,
+                    _ => false,
+                }
+        }
+        Logical::Float32
+        | Logical::Float64
+        | Logical::SqliteNumeric
+        | Logical::Time { .. }
+        | Logical::TimeTz { .. }
+        | Logical::Interval
+        | Logical::Json { .. }
+        | Logical::Set
+        | Logical::Bits { .. }
+        | Logical::Network => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::OwnedValue;
+
+    fn table_of(columns: &[(&str, Logical, bool)]) -> Table {
+        Table {
+            name: TableRef { schema: Some("s".to_owned()), name: "t".to_owned() },
+            columns: columns
+                .iter()
+                .map(|(name, logical, nullable)| Column {
+                    name: (*name).to_owned(),
+                    native: String::new(),
+                    logical: Some(*logical),
+                    nullable: *nullable,
+                    generated: false,
+                    collation: None,
+                })
+                .collect(),
+            primary_key: None,
+            unique_keys: Vec::new(),
+            foreign_keys: Vec::new(),
+            row_estimate: 0,
+            bytes_estimate: 0,
+        }
+    }
+
+    const INT: Logical = Logical::Int { bits: 64, unsigned: false };
+    const TEXT: Logical = Logical::Text { chars_max: None };
+
+    fn text(v: &str) -> OwnedValue {
+        Value::Text(v.to_owned().into())
+    }
+
+    #[test]
+    fn names_cannot_break_out() {
+        assert_eq!(name(Engine::Postgres, "a\"b"), "\"a\"\"b\"");
+        assert_eq!(name(Engine::MySql, "a`b"), "`a``b`");
+        assert_eq!(name(Engine::SqlServer, "a]b"), "[a]]b]");
+    }
+
+    #[test]
+    fn text_cannot_break_out() {
+        let table = table_of(&[("c", TEXT, false)]);
+        let column = &table.columns[0];
+        assert_eq!(literal(Engine::Postgres, column, &text("a'b\\")), "'a''b\\'");
+        assert_eq!(literal(Engine::MySql, column, &text("a'b")), "'a''b'");
+        assert_eq!(literal(Engine::MySql, column, &text("\\'")), "_utf8mb4 x'5c27'");
+        assert_eq!(literal(Engine::Sqlite, column, &text("a\0b")), "CAST(x'610062' AS TEXT)");
+    }
+
+    #[test]
+    fn ranges_are_half_open() {
+        let table = table_of(&[("a", INT, false), ("b", TEXT, false)]);
+        let one = KeyRange { lower: Some(vec![Value::Int(1)]), upper: Some(vec![Value::Int(9)]) };
+        assert_eq!(in_range(Engine::Sqlite, &table, &[0], &one).unwrap(), "\"a\" >= 1 AND \"a\" < 9");
+        let two = KeyRange { lower: Some(vec![Value::Int(1), text("x")]), upper: None };
+        assert_eq!(in_range(Engine::Postgres, &table, &[0, 1], &two).unwrap(), "(\"a\", \"b\") >= ('1', 'x')");
+        assert_eq!(
+            in_range(Engine::MySql, &table, &[0, 1], &two).unwrap(),
+            "(`a` >= 1 AND (`a` > 1 OR (`a` = 1 AND `b` >= 'x')))"
+        );
+        assert_eq!(in_range(Engine::MySql, &table, &[0, 1], &KeyRange::all()), None);
+    }
+
+    #[test]
+    fn a_row_with_a_null_key_is_in_the_first_range_only() {
+        let table = table_of(&[("a", TEXT, true)]);
+        let first = KeyRange { lower: None, upper: Some(vec![text("m")]) };
+        let last = KeyRange { lower: Some(vec![text("m")]), upper: None };
+        assert_eq!(in_range(Engine::Sqlite, &table, &[0], &first).unwrap(), "\"a\" < 'm' OR \"a\" IS NULL");
+        assert_eq!(in_range(Engine::Sqlite, &table, &[0], &last).unwrap(), "\"a\" >= 'm' AND \"a\" IS NOT NULL");
+    }
+
+    #[test]
+    fn keys_are_looked_up_as_lists() {
+        let table = table_of(&[("a", INT, false), ("b", TEXT, false)]);
+        let keys = [vec![Value::Int(1), text("x")], vec![Value::Int(2), text("y")]];
+        assert_eq!(in_keys(Engine::MySql, &table, &[0, 1], &keys), "(`a`, `b`) IN ((1, 'x'), (2, 'y'))");
+        assert_eq!(in_keys(Engine::Sqlite, &table, &[0, 1], &keys), "(\"a\", \"b\") IN (VALUES (1, 'x'), (2, 'y'))");
+        assert_eq!(where_clause(&[Some("a OR b"), None, Some("c")]), " WHERE (a OR b) AND (c)");
+    }
+}

@@ -1,0 +1,142 @@
+//! Tables as an engine's catalog describes them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The name of a table in one database.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableRef {
+    /// The PostgreSQL schema or the MySQL database; `None` for SQLite.
+    pub schema: Option<String>,
+    pub name: String,
+}
+
+impl fmt::Display for TableRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.schema {
+            Some(schema) => write!(f, "{schema}.{}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// One table with all that a comparison needs to know of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    pub name: TableRef,
+    /// In the order of the table.
+    pub columns: Vec<Column>,
+    pub primary_key: Option<Key>,
+    /// Unique constraints and indexes over plain columns that hold for every
+    /// row: no expression, no predicate, no deferred validation.
+    pub unique_keys: Vec<Key>,
+    pub foreign_keys: Vec<ForeignKey>,
+    /// From statistics: good for planning, not for a verdict. 0 when unknown.
+    pub row_estimate: u64,
+    /// Of the table's data without its indexes, from statistics; 0 when unknown.
+    pub bytes_estimate: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    pub name: String,
+    /// The type as the engine writes it, for people: `numeric(12,2)`.
+    pub native: String,
+    /// What the type means; `None` for a type that this tool does not know.
+    pub logical: Option<Logical>,
+    pub nullable: bool,
+    /// Computed by the server from other columns, so never written by us.
+    pub generated: bool,
+    /// The column's own collation, by its name on that server.
+    pub collation: Option<String>,
+}
+
+/// A key, by positions in [`Table::columns`], in the order of the index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    pub name: String,
+    pub columns: Vec<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForeignKey {
+    pub columns: Vec<String>,
+    pub parent: TableRef,
+}
+
+/// What a column's declared type means, whatever the engine calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Logical {
+    Bool,
+    Int {
+        bits: u8,
+        unsigned: bool,
+    },
+    /// Unbounded where `precision` is `None`.
+    Decimal {
+        precision: Option<u32>,
+        scale: u32,
+    },
+    Float32,
+    Float64,
+    /// SQLite's NUMERIC affinity: whole numbers as integers, others as doubles.
+    SqliteNumeric,
+    /// Fixed length: the engine pads with spaces, or strips them.
+    Char {
+        chars_max: u32,
+    },
+    Text {
+        chars_max: Option<u32>,
+    },
+    /// Fixed length: the engine pads with zero bytes.
+    Binary {
+        bytes: u32,
+    },
+    Bytes {
+        bytes_max: Option<u32>,
+    },
+    Date,
+    /// `digits` is of the fraction of a second, here and below.
+    Time {
+        digits: u8,
+    },
+    TimeTz {
+        digits: u8,
+    },
+    /// Names no zone.
+    Timestamp {
+        digits: u8,
+    },
+    /// A point in time.
+    Instant {
+        digits: u8,
+    },
+    Year,
+    Interval,
+    Uuid,
+    /// `ordered`: kept as text, so that key order and spelling survive.
+    Json {
+        ordered: bool,
+    },
+    Enum,
+    Set,
+    Bits {
+        len: Option<u32>,
+    },
+    /// A network address in the server's canonical text.
+    Network,
+}
+
+impl Table {
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<(usize, &Column)> {
+        self.columns.iter().enumerate().find(|(_, c)| c.name == name)
+    }
+}
