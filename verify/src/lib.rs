@@ -5,9 +5,21 @@
 //! builds on.
 
 pub mod difference;
+#[cfg(feature = "run")]
+pub mod options;
 pub mod outcome;
 pub mod plan;
+#[cfg(feature = "run")]
+pub mod progress;
+#[cfg(feature = "run")]
+mod run;
 
 pub use difference::{Difference, DifferenceSink, Kind, SinkError, Status, TableSink};
+#[cfg(feature = "run")]
+pub use options::{Mode, Options, Selection};
 pub use outcome::{RunOutcome, TableOutcome, Verdict};
 pub use plan::{ColumnPair, TablePlan};
+#[cfg(feature = "run")]
+pub use progress::Progress;
+#[cfg(feature = "run")]
+pub use run::{RunError, run};
