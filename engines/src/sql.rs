@@ -279,20 +279,23 @@ pub fn where_clause(conditions: &[Option<&str>]) -> String {
 #[must_use]
 pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column) -> bool {
     let Some(logical) = own.logical else { return false };
+    let sqlite = engine == Engine::Sqlite;
     match logical {
         Logical::Bool
         | Logical::Int { .. }
         | Logical::Decimal { .. }
-        | Logical::Date
         | Logical::Year
         | Logical::Bytes { .. }
         | Logical::Binary { .. }
-        | Logical::Char { .. }
-        | Logical::Enum => engine != Engine::Sqlite || !matches!(logical, Logical::Date | Logical::Char { .. }),
-        Logical::Text { .. } => matches!(other.logical, Some(Logical::Text { .. } | Logical::Enum)),
-        Logical::Uuid => true,
+        | Logical::Enum => true,
+        Logical::Date => !sqlite,
+        // A UUID kept as text may be spelled in upper case.
+        Logical::Uuid => !sqlite,
+        Logical::Text { .. } | Logical::Char { .. } => {
+            matches!(other.logical, Some(Logical::Text { .. } | Logical::Char { .. } | Logical::Enum))
+        }
         Logical::Timestamp { digits } | Logical::Instant { digits } => {
-            engine != Engine::Sqlite
+            !sqlite
                 && match other.logical {
                     Some(Logical::Timestamp { digits: d } | Logical::Instant { digits: d }) => d >= digits,
                     _ => false,
