@@ -249,6 +249,34 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// A literal to compare a key's column with. MySQL refuses to compare text that
+/// the column's character set cannot express, or compares it by the rules of
+/// another: what can't be expressed is a `?` in such a comparison, everywhere
+/// the same.
+fn key_literal(engine: Engine, column: &Column, value: &Value<'_>) -> String {
+    let plain = literal(engine, column, value);
+    let in_utf8mb4 = column.collation.as_ref().is_none_or(|c| c.starts_with("utf8mb4"));
+    match (engine, value) {
+        (Engine::MySql, Value::Text(text) | Value::Set(text) | Value::Json(text)) if !in_utf8mb4 && !text.is_ascii() => {
+            in_own_charset(column, &plain)
+        }
+        _ => plain,
+    }
+}
+
+/// A literal of MySQL's in the character set and collation of `column`.
+#[must_use]
+pub fn in_own_charset(column: &Column, literal: &str) -> String {
+    match &column.collation {
+        // A collation's name begins with its character set.
+        Some(collation) => {
+            let charset = collation.split('_').next().unwrap_or(collation);
+            format!("CONVERT({literal} USING {charset}) COLLATE {collation}")
+        }
+        None => literal.to_owned(),
+    }
+}
+
 /// A condition for the rows of `range`; `None` when that is all of them.
 ///
 /// Row values where the engine turns them into one index range, spelled out
@@ -325,7 +353,7 @@ struct Part<'a> {
 
 impl<'a> Part<'a> {
     fn new(engine: Engine, column: &'a Column, value: &Value<'_>) -> Self {
-        Self { engine, column, name: name(engine, &column.name), value: literal(engine, column, value) }
+        Self { engine, column, name: name(engine, &column.name), value: key_literal(engine, column, value) }
     }
 
     fn operator(&self, symbol: &str) -> String {
@@ -362,7 +390,7 @@ pub fn in_keys(engine: Engine, table: &Table, key: &[usize], values: &[KeyValues
     let names: Vec<String> = columns.iter().map(|c| name(engine, &c.name)).collect();
     let tuples: Vec<String> = values
         .iter()
-        .map(|tuple| columns.iter().zip(tuple).map(|(c, v)| literal(engine, c, v)).collect::<Vec<_>>().join(", "))
+        .map(|tuple| columns.iter().zip(tuple).map(|(c, v)| key_literal(engine, c, v)).collect::<Vec<_>>().join(", "))
         .collect();
     match names.as_slice() {
         [one] => format!("{one} IN ({})", tuples.join(", ")),
