@@ -257,7 +257,9 @@ fn key_literal(engine: Engine, column: &Column, value: &Value<'_>) -> String {
     let plain = literal(engine, column, value);
     let in_utf8mb4 = column.collation.as_ref().is_none_or(|c| c.starts_with("utf8mb4"));
     match (engine, value) {
-        (Engine::MySql, Value::Text(text) | Value::Set(text) | Value::Json(text)) if !in_utf8mb4 && !text.is_ascii() => {
+        (Engine::MySql, Value::Text(text) | Value::Set(text) | Value::Json(text))
+            if !in_utf8mb4 && !text.is_ascii() =>
+        {
             in_own_charset(column, &plain)
         }
         _ => plain,

@@ -33,7 +33,7 @@ pub(crate) async fn load(dialect: Dialect, role: Role, tables: &[TableDef]) -> L
                 database
                     .execute(&statements(dialect, role, table))
                     .await
-                    .unwrap_or_else(|e| panic!("{}: {e}", table.name));
+                    .unwrap_or_else(|e| panic!("{}: {e:?}", table.name));
             }
             (database.url().to_owned(), Home::Server(database))
         }
