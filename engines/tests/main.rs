@@ -1,0 +1,4 @@
+//! The engines against real servers.
+
+#[cfg(feature = "mysql")]
+mod mysql;
