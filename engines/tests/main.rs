@@ -1,4 +1,6 @@
 //! The engines on real databases. One binary, so that it is linked once.
 
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
