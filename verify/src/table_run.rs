@@ -117,7 +117,7 @@ impl TableRun {
             collided: Mutex::default(),
         };
         Ok(Self {
-            reconcile: Arc::new(Pool::new(&shared.options.spill_dir)),
+            reconcile: Arc::new(Pool::new(&shared.options.spill_dir, shared.options.memory.pool_bytes)),
             totals: Mutex::new(Totals { changed: vec![0; plan.columns.len()], ..Totals::default() }),
             sink: Mutex::new(Some(sink)),
             source_bytes: AtomicU64::new(0),
@@ -268,19 +268,17 @@ impl TableRun {
             key => Scope::Range { key, range },
         };
         let counters = Counters { rows, bytes, all_bytes: &self.progress.bytes };
-        let overflow = self.reconcile.overflow(side.side, number);
+        let overflow = self.reconcile.overflow(side.side, number, self.shared.options.memory.range_bytes);
         read_side(&*side.database, side.request(scope), &side.hasher, &self.shared.cpu, overflow, counters).await
     }
 
     /// Rows of a range too large for memory are matched in the pool.
     async fn pool_all(&self, number: u32, source: SideRead, target: SideRead) -> Result<(), TableError> {
-        let overflows = [self.reconcile.overflow(Side::Source, number), self.reconcile.overflow(Side::Target, number)];
-        on_pool(&self.shared.cpu, move || {
-            let [to_source, to_target] = overflows;
-            to_source.take(&source.rows).and_then(|()| to_target.take(&target.rows))
-        })
-        .await?
-        .map_err(TableError::Spill)
+        let overflow = |side| self.reconcile.overflow(side, number, 0);
+        let (to_source, to_target) = (overflow(Side::Source), overflow(Side::Target));
+        on_pool(&self.shared.cpu, move || to_source.take(&source.rows).and_then(|()| to_target.take(&target.rows)))
+            .await?
+            .map_err(TableError::Spill)
     }
 
     async fn differing_range(
@@ -343,7 +341,7 @@ impl TableRun {
     /// by then it is known which of them are one half of a key collision.
     async fn reconcile_leftovers(&self) -> Result<(), TableError> {
         let first_seen = Utc::now();
-        let only_target = Pool::new(&self.shared.options.spill_dir);
+        let only_target = Pool::new(&self.shared.options.spill_dir, self.shared.options.memory.pool_bytes);
         let merged = self.reconcile.take_unmatched().map_err(TableError::Spill)?;
         self.confirm_leftovers(merged, Some(&only_target), first_seen).await?;
         let merged = only_target.take_unmatched().map_err(TableError::Spill)?;

@@ -48,7 +48,7 @@ async fn one_row_each(source: i64, target: i64) -> Arc<Files> {
 async fn a_row_that_keeps_changing_is_unresolved() {
     let files = one_row_each(0, -1).await;
     let hook = after_reading(&files, "source.db", "UPDATE t SET v = v + 1", |_| true);
-    let source = Restless::new(files.open("source.db").await, hook);
+    let source = Restless::over(files.open("source.db").await, hook);
     let (outcome, found) = compare(source, files.open("target.db").await).await;
     assert_eq!((outcome.verdict, only(&outcome).unresolved), (Verdict::Incomplete, 1));
     assert_eq!((found.len(), found[0].status), (1, Status::Unresolved));
@@ -59,7 +59,7 @@ async fn a_row_that_keeps_changing_is_unresolved() {
 async fn a_row_that_settles_is_decided() {
     let files = one_row_each(0, -1).await;
     let hook = after_reading(&files, "source.db", "UPDATE t SET v = v + 1", |n| n == 1);
-    let source = Restless::new(files.open("source.db").await, hook);
+    let source = Restless::over(files.open("source.db").await, hook);
     let (outcome, found) = compare(source, files.open("target.db").await).await;
     assert_eq!((outcome.verdict, found.len()), (Verdict::Different, 1));
     assert_eq!((found[0].kind, found[0].status), (Kind::Changed, Status::Confirmed));
@@ -69,7 +69,7 @@ async fn a_row_that_settles_is_decided() {
 async fn a_target_that_catches_up_is_in_sync() {
     let files = one_row_each(7, 6).await;
     let hook = after_reading(&files, "target.db", "UPDATE t SET v = 7", |n| n == 1);
-    let target = Restless::new(files.open("target.db").await, hook);
+    let target = Restless::over(files.open("target.db").await, hook);
     let (outcome, found) = compare(files.open("source.db").await, target).await;
     assert_eq!((outcome.verdict, found.len(), only(&outcome).in_sync), (Verdict::Equal, 0, 1));
 }
@@ -78,7 +78,7 @@ async fn a_target_that_catches_up_is_in_sync() {
 async fn a_definition_that_changes_in_mid_run_is_no_result() {
     let files = one_row_each(7, 7).await;
     let hook = after_reading(&files, "target.db", "ALTER TABLE t ADD COLUMN w INTEGER", |n| n == 1);
-    let target = Restless::new(files.open("target.db").await, hook);
+    let target = Restless::over(files.open("target.db").await, hook);
     let (outcome, _) = compare(files.open("source.db").await, target).await;
     assert_eq!(outcome.verdict, Verdict::Incomplete);
     assert!(only(&outcome).problems[0].message.contains("definition changed"), "{:?}", only(&outcome).problems);
@@ -93,7 +93,7 @@ async fn a_reading_that_fails_at_its_end_is_no_result() {
         let hook: Hook = Box::new(move |number| {
             async move { if number == fails_at { Err("the server went away".into()) } else { Ok(()) } }.boxed()
         });
-        let source = Restless::new(files.open("source.db").await, hook);
+        let source = Restless::over(files.open("source.db").await, hook);
         let sink = Collected::default();
         let options = Options { range_rows: 100, ..Options::default() };
         let (sink_too, target) = (Arc::new(sink.clone()), files.open("target.db").await);

@@ -22,7 +22,7 @@ pub(crate) struct Restless {
 }
 
 impl Restless {
-    pub(crate) fn new(inner: Arc<dyn Database>, hook: Hook) -> Arc<dyn Database> {
+    pub(crate) fn over(inner: Arc<dyn Database>, hook: Hook) -> Arc<dyn Database> {
         Arc::new(Self { inner, reads: AtomicU32::new(0), hook })
     }
 }

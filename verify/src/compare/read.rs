@@ -13,13 +13,11 @@ use super::rows::{Digest, RangeRows};
 /// Two: one that is being hashed, one that is ready.
 const BATCHES_IN_FLIGHT: usize = 2;
 
-/// When a side of a range holds more than this in keys and hashes, they go to
-/// the reconcile pool, which can spill them. The planner's ranges stay far
-/// below; this is for the range that is skewed or could not be cut.
-pub(crate) const RANGE_BYTES_MAX: usize = 12 << 20;
-
 /// Takes rows that no longer fit in memory.
 pub(crate) trait Overflow: Send + Sync {
+    /// How much one side of a range may hold.
+    fn bytes_max(&self) -> usize;
+
     fn take(&self, rows: &RangeRows) -> Result<(), std::io::Error>;
 }
 
@@ -92,7 +90,7 @@ async fn hash_all(
         counters.all_bytes.fetch_add(bytes, Ordering::Relaxed);
         side.digest.merge(rows.digest);
         side.rows.append(&rows);
-        if side.rows.size_bytes() > RANGE_BYTES_MAX {
+        if side.rows.size_bytes() > overflow.bytes_max() {
             let full = std::mem::take(&mut side.rows);
             let overflow = Arc::clone(&overflow);
             on_pool(pool, move || overflow.take(&full)).await?.map_err(ReadError::Spill)?;
