@@ -197,23 +197,86 @@ fn sqlite_literal(column: &Column, value: &Value<'_>) -> String {
 }
 
 /// SQLite has no word for infinity, but reads a number too large as one.
+///
+/// It also reads one in six of the doubles beyond some 1e±100 a unit in the last
+/// place off (3.51), as a power of ten that large is itself rounded there. Between
+/// those bounds, 17 digits leave it no choice. Numbers beyond are written as one
+/// between, times or divided by a power of two, which is exact.
 fn sqlite_float(v: f64) -> String {
+    const STEP: f64 = f64::from_bits((1023 + 300) << 52);
     if v.is_infinite() {
-        if v > 0.0 { "9e999" } else { "-9e999" }.to_owned()
-    } else if v.is_nan() {
-        "NULL".to_owned()
-    } else {
-        format!("{v:e}")
+        return if v > 0.0 { "9e999" } else { "-9e999" }.to_owned();
     }
+    if v.is_nan() {
+        return "NULL".to_owned();
+    }
+    // What people write: few decimals, and far from any doubt.
+    let plain = format!("{v:?}");
+    if plain.split_once('.').is_some_and(|(_, decimals)| decimals.len() <= 10 && !decimals.contains('e')) {
+        return plain;
+    }
+    let (mut near, mut back) = (v, String::new());
+    while near.abs() >= 1e100 {
+        near /= STEP;
+        back.push_str(&format!(" * {STEP:.16e}"));
+    }
+    while near.abs() < 1e-80 {
+        near *= STEP;
+        back.push_str(&format!(" / {STEP:.16e}"));
+    }
+    if back.is_empty() { format!("{near:.16e}") } else { format!("({near:.16e}{back})") }
 }
 
-/// A statement ends at a NUL, so text that holds one goes by way of a blob.
+/// A statement ends at a NUL, so text that holds one is written with another
+/// character in its place. Not by way of a blob: a CAST has an affinity, which a
+/// comparison would apply to the column, and it reads the blob in the file's own
+/// encoding, which may be UTF-16.
 fn sqlite_text(text: &str) -> String {
-    if text.contains('\0') { format!("CAST(x'{}' AS TEXT)", display::hex(text.as_bytes())) } else { quoted(text) }
+    if !text.contains('\0') {
+        return quoted(text);
+    }
+    match ('\u{1}'..=char::MAX).find(|c| !text.contains(*c)) {
+        Some(stand_in) => {
+            let visible: String = text.chars().map(|c| if c == '\0' { stand_in } else { c }).collect();
+            format!("replace({}, char({}), char(0))", quoted(&visible), u32::from(stand_in))
+        }
+        // Text that holds every character there is, a megabyte at least.
+        None => format!("CAST(x'{}' AS TEXT)", display::hex(text.as_bytes())),
+    }
 }
 
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A literal to compare a key's column with. MySQL refuses to compare text that
+/// the column's character set cannot express, or compares it by the rules of
+/// another: what can't be expressed is a `?` in such a comparison, everywhere
+/// the same.
+fn key_literal(engine: Engine, column: &Column, value: &Value<'_>) -> String {
+    let plain = literal(engine, column, value);
+    let in_utf8mb4 = column.collation.as_ref().is_none_or(|c| c.starts_with("utf8mb4"));
+    match (engine, value) {
+        (Engine::MySql, Value::Text(text) | Value::Set(text) | Value::Json(text))
+            if !in_utf8mb4 && !text.is_ascii() =>
+        {
+            in_own_charset(column, &plain)
+        }
+        _ => plain,
+    }
+}
+
+/// A literal of MySQL's in the character set and collation of `column`.
+#[must_use]
+pub fn in_own_charset(column: &Column, literal: &str) -> String {
+    match &column.collation {
+        // A collation's name begins with its character set.
+        Some(collation) => {
+            let charset = collation.split('_').next().unwrap_or(collation);
+            format!("CONVERT({literal} USING {charset}) COLLATE {collation}")
+        }
+        None => literal.to_owned(),
+    }
 }
 
 /// A condition for the rows of `range`; `None` when that is all of them.
@@ -292,7 +355,7 @@ struct Part<'a> {
 
 impl<'a> Part<'a> {
     fn new(engine: Engine, column: &'a Column, value: &Value<'_>) -> Self {
-        Self { engine, column, name: name(engine, &column.name), value: literal(engine, column, value) }
+        Self { engine, column, name: name(engine, &column.name), value: key_literal(engine, column, value) }
     }
 
     fn operator(&self, symbol: &str) -> String {
@@ -329,7 +392,7 @@ pub fn in_keys(engine: Engine, table: &Table, key: &[usize], values: &[KeyValues
     let names: Vec<String> = columns.iter().map(|c| name(engine, &c.name)).collect();
     let tuples: Vec<String> = values
         .iter()
-        .map(|tuple| columns.iter().zip(tuple).map(|(c, v)| literal(engine, c, v)).collect::<Vec<_>>().join(", "))
+        .map(|tuple| columns.iter().zip(tuple).map(|(c, v)| key_literal(engine, c, v)).collect::<Vec<_>>().join(", "))
         .collect();
     match names.as_slice() {
         [one] => format!("{one} IN ({})", tuples.join(", ")),
@@ -369,20 +432,23 @@ pub fn where_clause(conditions: &[Option<&str>]) -> String {
 #[must_use]
 pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column) -> bool {
     let Some(logical) = own.logical else { return false };
+    let sqlite = engine == Engine::Sqlite;
     match logical {
         Logical::Bool
         | Logical::Int { .. }
         | Logical::Decimal { .. }
-        | Logical::Date
         | Logical::Year
         | Logical::Bytes { .. }
         | Logical::Binary { .. }
-        | Logical::Char { .. }
-        | Logical::Enum => engine != Engine::Sqlite || !matches!(logical, Logical::Date | Logical::Char { .. }),
-        Logical::Text { .. } => matches!(other.logical, Some(Logical::Text { .. } | Logical::Enum)),
-        Logical::Uuid => true,
+        | Logical::Enum => true,
+        Logical::Date => !sqlite,
+        // A UUID kept as text may be spelled in upper case.
+        Logical::Uuid => !sqlite,
+        Logical::Text { .. } | Logical::Char { .. } => {
+            matches!(other.logical, Some(Logical::Text { .. } | Logical::Char { .. } | Logical::Enum))
+        }
         Logical::Timestamp { digits } | Logical::Instant { digits } => {
-            engine != Engine::Sqlite
+            !sqlite
                 && match other.logical {
                     Some(Logical::Timestamp { digits: d } | Logical::Instant { digits: d }) => d >= digits,
                     _ => false,
@@ -449,7 +515,26 @@ mod tests {
         assert_eq!(literal(Engine::Postgres, column, &text("a'b\\")), "'a''b\\'");
         assert_eq!(literal(Engine::MySql, column, &text("a'b")), "'a''b'");
         assert_eq!(literal(Engine::MySql, column, &text("\\'")), "_utf8mb4 x'5c27'");
-        assert_eq!(literal(Engine::Sqlite, column, &text("a\0b")), "CAST(x'610062' AS TEXT)");
+        assert_eq!(literal(Engine::Sqlite, column, &text("\0'\u{1}")), "replace('\u{2}''\u{1}', char(2), char(0))");
+    }
+
+    #[test]
+    fn sqlite_reads_every_double_as_it_is() {
+        let cases = [
+            (0.0, "0.0"),
+            (-0.25, "-0.25"),
+            (5.0, "5.0"),
+            (1234.5678, "1234.5678"),
+            (0.1 + 0.2, "3.0000000000000004e-1"),
+            (-1e16, "-1.0000000000000000e16"),
+            (f64::INFINITY, "9e999"),
+            (1e150, "(4.9090934652977265e59 * 2.0370359763344861e90)"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(sqlite_float(value), expected);
+        }
+        let factors = |v: f64| sqlite_float(v).matches("2.0370359763344861e90").count();
+        assert_eq!((factors(f64::MAX), factors(5e-324), factors(1e-80)), (3, 3, 0));
     }
 
     #[test]

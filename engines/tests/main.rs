@@ -1,4 +1,8 @@
-//! The engines against real servers. One binary, so that it links once.
+//! The engines on real databases. One binary, so that it is linked once.
 
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
