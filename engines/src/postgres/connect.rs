@@ -46,6 +46,10 @@ const PARAMETERS: [&str; 14] = [
 ];
 const ROOT_CERTIFICATE_PARAMETERS: [&str; 3] = ["sslrootcert", "ssl-root-cert", "ssl-ca"];
 
+/// Apart and first, since the time runs for all statements of a message
+/// together, and an account may have been given little.
+const NO_TIMEOUT: &str = "SET statement_timeout = 0";
+
 /// What must not depend on the server's, the database's or the role's settings:
 /// how values and literals are spelled, which operators a name means, and that
 /// no statement of ours is given up early or writes.
@@ -69,7 +73,6 @@ const PIN: &str = "
     SET default_transaction_read_only = on;
     SET default_transaction_isolation = 'read committed';
     SET default_transaction_deferrable = off;
-    SET statement_timeout = 0;
     SET lock_timeout = 0;
     SET idle_in_transaction_session_timeout = 0;
     SET idle_session_timeout = 0;
@@ -144,6 +147,7 @@ impl Connector {
                 source: "the server is older than PostgreSQL 14".into(),
             });
         }
+        sqlx::raw_sql(NO_TIMEOUT).execute(&mut connection).await.map_err(refused)?;
         sqlx::raw_sql(PIN).execute(&mut connection).await.map_err(refused)?;
         if version >= VERSION_WITH_TRANSACTION_TIMEOUT {
             sqlx::raw_sql("SET transaction_timeout = 0").execute(&mut connection).await.map_err(refused)?;

@@ -43,14 +43,19 @@ async fn drain(
     sent: &mut u64,
 ) -> Result<bool, Broken> {
     let statement = format!("COPY ({query}) TO STDOUT (FORMAT binary)");
-    let mut messages = lease.connection().copy_out_raw(&statement).await.map_err(Broken::Driver)?;
-    let mut framer = Framer::new();
     let gone = out.closed();
     tokio::pin!(gone);
+    // Both waits end when the receiver is gone: the server answers nothing
+    // before it has a first row. In this order, so that the receiver is asked
+    // for only while there is nothing to read.
+    let mut messages = tokio::select! {
+        biased;
+        begun = lease.connection().copy_out_raw(&statement) => begun.map_err(Broken::Driver)?,
+        () = &mut gone => return Ok(false),
+    };
+    let mut framer = Framer::new();
     loop {
         let message = tokio::select! {
-            // In this order, so that the receiver is asked for only while
-            // there is nothing to read.
             biased;
             message = messages.next() => message,
             () = &mut gone => return Ok(false),

@@ -4,11 +4,11 @@ use super::pool::Pool;
 use super::scalar::scalar;
 use crate::error::{Error, QueryFault, Result};
 
-const VERSION: &str = "SELECT pg_catalog.current_setting('server_version')";
+const VERSION: &str = "SELECT current_setting('server_version')";
 
 /// A standby writes no log of its own: there, it is how far it has replayed.
-const POSITION: &str = "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() \
-    THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END::text";
+const POSITION: &str = "SELECT CASE WHEN pg_is_in_recovery() \
+    THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text";
 
 /// The number without what a distribution adds: `15.18 (Debian 15.18-0+deb12u1)`.
 pub(super) async fn version(pool: &Pool) -> Result<String> {

@@ -67,10 +67,10 @@ async fn keys(pool: &Pool, cut: &Cut<'_>, decoder: &CopyDecoder, query: &str) ->
 
 /// Pages that hold the rows now, partitions included.
 async fn page_count(pool: &Pool, cut: &Cut<'_>) -> Result<u64> {
-    const PAGES: &str = "SELECT pg_catalog.int8(coalesce(sum(pg_catalog.pg_relation_size(r.oid)), 0) \
-        / pg_catalog.current_setting('block_size')::pg_catalog.int8) \
-        FROM (SELECT t.oid FROM (SELECT $1::pg_catalog.text::pg_catalog.regclass::pg_catalog.oid) t (oid) \
-        UNION SELECT p.relid FROM pg_catalog.pg_partition_tree($1::pg_catalog.text::pg_catalog.regclass) p) r";
+    const PAGES: &str = "SELECT int8(coalesce(sum(pg_relation_size(r.oid)), 0) \
+        / current_setting('block_size')::int8) \
+        FROM (SELECT t.oid FROM (SELECT $1::text::regclass::oid) t (oid) \
+        UNION SELECT p.relid FROM pg_partition_tree($1::text::regclass) p) r";
     let what = format!("sizing `{}`", cut.table.name);
     let name = sql::table(Engine::Postgres, &cut.table.name);
     let pages: Option<i64> = scalar(pool, &what, PAGES.to_owned(), &[&name]).await?;
