@@ -1,0 +1,150 @@
+//! The damage that the target suffers, and what a comparison must find of it.
+//!
+//! Each entry is one thing that goes wrong in real moves. No two of them touch
+//! the same row, so that what must be found is simply their sum.
+
+use switchback_verify::Kind;
+use switchback_verify::outcome::{Side, StructureDifference};
+
+/// One thing that went wrong.
+pub(crate) struct Drift {
+    pub(crate) table: &'static str,
+    /// What happened, for people.
+    pub(crate) story: &'static str,
+    /// Statements that do it to the target, where the source is attached as
+    /// `origin`; none where the target's definition (`target.sql`) does.
+    pub(super) statements: &'static [&'static str],
+    pub(crate) effect: Effect,
+}
+
+/// What a comparison must say.
+pub(crate) enum Effect {
+    /// So many rows of a kind.
+    Rows { kind: Kind, count: u64 },
+    /// So many changed rows, each in just these columns.
+    Cells { columns: &'static [&'static str], count: u64 },
+    /// A difference of the definitions.
+    Structure(fn() -> StructureDifference),
+}
+
+impl Effect {
+    /// How many rows the statements touch in total.
+    pub(super) fn rows(&self) -> u64 {
+        match self {
+            Self::Rows { count, .. } | Self::Cells { count, .. } => *count,
+            Self::Structure(_) => 0,
+        }
+    }
+}
+
+pub(crate) const DRIFTS: &[Drift] = &[
+    Drift {
+        table: "customers",
+        story: "`newsletter` is flipped in a whole stretch of rows: an update that ran on one side only",
+        statements: &["UPDATE customers SET newsletter = NOT newsletter WHERE id BETWEEN 7001 AND 7400"],
+        effect: Effect::Cells { columns: &["newsletter"], count: 400 },
+    },
+    Drift {
+        table: "customers",
+        story: "names differ by a single letter",
+        statements: &[
+            "UPDATE customers SET full_name = full_name || 's' WHERE id = 1815",
+            "UPDATE customers SET full_name = substr(full_name, 2) WHERE id = 11011",
+        ],
+        effect: Effect::Cells { columns: &["full_name"], count: 2 },
+    },
+    Drift {
+        table: "customers",
+        story: "a mail address differs only in upper and lower case",
+        statements: &["UPDATE customers SET email = upper(substr(email, 1, 1)) || substr(email, 2) WHERE id = 42"],
+        effect: Effect::Cells { columns: &["email"], count: 1 },
+    },
+    Drift {
+        table: "customers",
+        story: "`phone` is no longer NOT NULL",
+        statements: &[],
+        effect: Effect::Structure(|| StructureDifference::Nullability {
+            column: "phone".to_owned(),
+            source_nullable: false,
+            target_nullable: true,
+        }),
+    },
+    Drift {
+        table: "addresses",
+        story: "two customers' addresses are swapped: every value is still there, and sums of columns agree",
+        statements: &[
+            "UPDATE addresses AS a SET (street, postcode) = (SELECT street, postcode FROM origin.addresses AS o \
+             WHERE o.id = CASE a.id WHEN 100 THEN 200 ELSE 100 END) WHERE id IN (100, 200)",
+        ],
+        effect: Effect::Cells { columns: &["street", "postcode"], count: 2 },
+    },
+    Drift {
+        table: "products",
+        story: "`weight_grams` became a floating-point number; the values are still the same",
+        statements: &[],
+        effect: Effect::Structure(|| StructureDifference::Type {
+            column: "weight_grams".to_owned(),
+            source: "INTEGER".to_owned(),
+            target: "REAL".to_owned(),
+        }),
+    },
+    Drift {
+        table: "coupons",
+        story: "a code differs only in case, and the target's collation takes both spellings for one",
+        statements: &["UPDATE coupons SET code = upper(code) WHERE rowid = 60"],
+        effect: Effect::Rows { kind: Kind::KeyCollision, count: 1 },
+    },
+    Drift {
+        table: "orders",
+        story: "one night's orders are an hour late: a time zone that was applied twice",
+        statements: &["UPDATE orders SET placed_at = datetime(placed_at, '+1 hour') WHERE id BETWEEN 12001 AND 12025"],
+        effect: Effect::Cells { columns: &["placed_at"], count: 25 },
+    },
+    Drift {
+        table: "order_lines",
+        story: "the lines of twenty orders were never copied: a batch that failed",
+        statements: &["DELETE FROM order_lines WHERE order_id BETWEEN 20001 AND 20020"],
+        effect: Effect::Rows { kind: Kind::SourceOnly, count: 47 },
+    },
+    Drift {
+        table: "payments",
+        story: "payments were rounded to whole amounts",
+        statements: &["UPDATE payments SET amount = round(amount) WHERE order_id BETWEEN 15000 AND 15006"],
+        effect: Effect::Cells { columns: &["amount"], count: 7 },
+    },
+    Drift {
+        table: "payments",
+        story: "three payments are there twice, under new references: a retry",
+        statements: &["INSERT INTO payments SELECT 'R' || substr(reference, 2), order_id, method, amount, paid_at \
+             FROM origin.payments WHERE order_id IN (SELECT order_id FROM origin.payments WHERE order_id > 25000 \
+             AND reference NOT LIKE 'R%' ORDER BY order_id LIMIT 3)"],
+        effect: Effect::Rows { kind: Kind::TargetOnly, count: 3 },
+    },
+    Drift {
+        table: "events",
+        story: "of an event that happened twice in one second, one is gone; there is no key to miss it by",
+        statements: &[
+            "DELETE FROM events WHERE rowid = (SELECT max(rowid) FROM events GROUP BY at, visitor, page, action \
+             HAVING count(*) = 2 ORDER BY at LIMIT 1)",
+        ],
+        effect: Effect::Rows { kind: Kind::SourceOnly, count: 1 },
+    },
+    Drift {
+        table: "audit_settings",
+        story: "values that were never set became empty text",
+        statements: &["UPDATE audit_settings SET value = '' WHERE value IS NULL"],
+        effect: Effect::Cells { columns: &["value"], count: 3 },
+    },
+    Drift {
+        table: "legacy_imports",
+        story: "the table was not taken along",
+        statements: &[],
+        effect: Effect::Structure(|| StructureDifference::MissingTable { on: Side::Target }),
+    },
+    Drift {
+        table: "schema_versions",
+        story: "the table is new in the target",
+        statements: &[],
+        effect: Effect::Structure(|| StructureDifference::MissingTable { on: Side::Source }),
+    },
+];
