@@ -21,6 +21,7 @@ pub mod engine;
 pub mod error;
 #[cfg(feature = "mysql")]
 pub mod mysql;
+pub mod pack;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod range;
