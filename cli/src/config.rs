@@ -231,7 +231,7 @@ fn content_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigErro
     // Without its input the error shows the path of keys in its place: `in `stop.max_time``.
     let mut bare = error.clone();
     bare.set_input(None);
-    let keys = bare.to_string().lines().find_map(|line| line.strip_prefix("in ").map(str::to_owned));
+    let keys = bare.to_string().lines().find(|line| line.starts_with("in `")).map(str::to_owned);
     if let Some(keys) = keys {
         place.push_str(&format!(", {keys}"));
     }
@@ -274,7 +274,7 @@ mod tests {
         let text = error("jobs = 2\njbos = 3\n");
         assert!(text.starts_with("move.toml, line 2: unknown field `jbos`"), "{text}");
         let text = error("[stop]\nmax_differences = 1\n\nmax_tiem = \"2h\"\n");
-        assert!(text.starts_with("move.toml, line 4, `stop`: unknown field `max_tiem`"), "{text}");
+        assert!(text.starts_with("move.toml, line 4, in `stop`: unknown field `max_tiem`"), "{text}");
         let text = error("[[table]]\nname = \"a\"\n[[table]]\nname = \"b\"\nkeys = [\"id\"]\n");
         assert!(text.contains("line 5") && text.contains("unknown field `keys`"), "{text}");
     }
@@ -282,14 +282,14 @@ mod tests {
     #[test]
     fn values_that_mean_nothing_are_named_with_their_line() {
         for (text, place) in [
-            ("jobs = 0", "line 1, `jobs`"),
-            ("\njobs = \"four\"", "line 2, `jobs`"),
-            ("[stop]\nmax_time = \"90\"", "line 2, `stop.max_time`"),
-            ("[stop]\nmax_differences = 0", "line 2, `stop.max_differences`"),
-            ("[equality]\nnaive_zone = \"Europe/Berlin\"", "line 2, `equality.naive_zone`"),
-            ("[tables]\ninclude = [\"\"]", "line 2, `tables.include"),
-            ("[[table]]\nname = \"a\"\nkey = []", "line 3, `table"),
-            ("[[table]]\ntarget = \"a\"", "line 1, `table"),
+            ("jobs = 0", "line 1, in `jobs`"),
+            ("\njobs = \"four\"", "line 2, in `jobs`"),
+            ("[stop]\nmax_time = \"90\"", "line 2, in `stop.max_time`"),
+            ("[stop]\nmax_differences = 0", "line 2, in `stop.max_differences`"),
+            ("[equality]\nnaive_zone = \"Europe/Berlin\"", "line 2, in `equality.naive_zone`"),
+            ("[tables]\ninclude = [\"\"]", "line 2, in `tables.include"),
+            ("[[table]]\nname = \"a\"\nkey = []", "line 3, in `table"),
+            ("[[table]]\ntarget = \"a\"", "line 1, in `table"),
         ] {
             let error = error(text);
             assert!(error.contains(place), "{text}: {error}");

@@ -112,8 +112,9 @@ fn find_url(
 }
 
 fn parse_url(text: &str, side: &Side, place: &str) -> Result<DatabaseUrl> {
-    DatabaseUrl::parse(text.trim())
-        .map_err(|error| Failure::usage(anyhow::Error::new(error).context(format!("cannot use the {} that {place} names", side.name))))
+    DatabaseUrl::parse(text.trim()).map_err(|error| {
+        Failure::usage(anyhow::Error::new(error).context(format!("cannot use the {} that {place} names", side.name)))
+    })
 }
 
 fn run_dir(wanted: Option<&Path>, run_id: &str) -> PathBuf {

@@ -66,20 +66,21 @@ fn print(text: &str) -> Result<()> {
 fn story(folder: &Folder, row_count: u64) -> String {
     let mut text = format!(
         "Two databases of a shop are in `{}`: `source.db` with {row_count} rows,\n\
-         and `target.db`, a copy of it in which the following went wrong:\n",
-        folder.source().parent().unwrap_or(Path::new(".")).display()
+         and `target.db`, a copy of it in which this went wrong:\n\n  {:<16}{:>4}\n",
+        folder.source().parent().unwrap_or(Path::new(".")).display(),
+        "table",
+        "rows"
     );
     let mut table = "";
     for drift in DRIFTS {
         // A table's name stands once, before the first thing that happened to it.
         let name = if drift.table == table { "" } else { drift.table };
         table = drift.table;
-        let count = match drift.effect {
-            Effect::Rows { count: 1, .. } | Effect::Cells { count: 1, .. } => "1 row: ".to_owned(),
-            Effect::Rows { count, .. } | Effect::Cells { count, .. } => format!("{count} rows: "),
+        let rows = match drift.effect {
+            Effect::Rows { count, .. } | Effect::Cells { count, .. } => count.to_string(),
             Effect::Structure(_) => String::new(),
         };
-        let _ = write!(text, "\n  {name:<16}{count}{}", drift.story);
+        let _ = write!(text, "\n  {name:<16}{rows:>4}  {}", drift.story);
     }
     text.push_str("\n\nNow they are compared, as `switchback verify` would:\n");
     text

@@ -108,5 +108,6 @@ fn not_run(error: RunError) -> Failure {
             Class::Operator => Failure::usage(error),
             Class::Transient | Class::Permanent => Failure::unfinished(error),
         },
+        RunError::Threads { .. } => Failure::unfinished(error),
     }
 }

@@ -40,13 +40,13 @@ impl Effect {
 pub(crate) const DRIFTS: &[Drift] = &[
     Drift {
         table: "customers",
-        story: "`newsletter` is flipped in a whole stretch of rows: an update that ran on one side only",
+        story: "`newsletter` flipped in a stretch of rows: an update that ran on one side",
         statements: &["UPDATE customers SET newsletter = NOT newsletter WHERE id BETWEEN 7001 AND 7400"],
         effect: Effect::Cells { columns: &["newsletter"], count: 400 },
     },
     Drift {
         table: "customers",
-        story: "names differ by a single letter",
+        story: "names that differ by one letter",
         statements: &[
             "UPDATE customers SET full_name = full_name || 's' WHERE id = 1815",
             "UPDATE customers SET full_name = substr(full_name, 2) WHERE id = 11011",
@@ -55,7 +55,7 @@ pub(crate) const DRIFTS: &[Drift] = &[
     },
     Drift {
         table: "customers",
-        story: "a mail address differs only in upper and lower case",
+        story: "a mail address that differs only in upper and lower case",
         statements: &["UPDATE customers SET email = upper(substr(email, 1, 1)) || substr(email, 2) WHERE id = 42"],
         effect: Effect::Cells { columns: &["email"], count: 1 },
     },
@@ -71,7 +71,7 @@ pub(crate) const DRIFTS: &[Drift] = &[
     },
     Drift {
         table: "addresses",
-        story: "two customers' addresses are swapped: every value is still there, and sums of columns agree",
+        story: "two addresses swapped: no value is lost, and sums of columns still agree",
         statements: &[
             "UPDATE addresses AS a SET (street, postcode) = (SELECT street, postcode FROM origin.addresses AS o \
              WHERE o.id = CASE a.id WHEN 100 THEN 200 ELSE 100 END) WHERE id IN (100, 200)",
@@ -80,7 +80,7 @@ pub(crate) const DRIFTS: &[Drift] = &[
     },
     Drift {
         table: "products",
-        story: "`weight_grams` became a floating-point number; the values are still the same",
+        story: "`weight_grams` is a floating-point number now; the values are the same",
         statements: &[],
         effect: Effect::Structure(|| StructureDifference::Type {
             column: "weight_grams".to_owned(),
@@ -90,31 +90,31 @@ pub(crate) const DRIFTS: &[Drift] = &[
     },
     Drift {
         table: "coupons",
-        story: "a code differs only in case, and the target's collation takes both spellings for one",
+        story: "a code that differs only in case, which the target takes for the same",
         statements: &["UPDATE coupons SET code = upper(code) WHERE rowid = 60"],
         effect: Effect::Rows { kind: Kind::KeyCollision, count: 1 },
     },
     Drift {
         table: "orders",
-        story: "one night's orders are an hour late: a time zone that was applied twice",
+        story: "one night's orders an hour late: a time zone that was applied twice",
         statements: &["UPDATE orders SET placed_at = datetime(placed_at, '+1 hour') WHERE id BETWEEN 12001 AND 12025"],
         effect: Effect::Cells { columns: &["placed_at"], count: 25 },
     },
     Drift {
         table: "order_lines",
-        story: "the lines of twenty orders were never copied: a batch that failed",
+        story: "the lines of twenty orders never copied: a batch that failed",
         statements: &["DELETE FROM order_lines WHERE order_id BETWEEN 20001 AND 20020"],
         effect: Effect::Rows { kind: Kind::SourceOnly, count: 47 },
     },
     Drift {
         table: "payments",
-        story: "payments were rounded to whole amounts",
+        story: "amounts rounded to whole numbers",
         statements: &["UPDATE payments SET amount = round(amount) WHERE order_id BETWEEN 15000 AND 15006"],
         effect: Effect::Cells { columns: &["amount"], count: 7 },
     },
     Drift {
         table: "payments",
-        story: "three payments are there twice, under new references: a retry",
+        story: "payments booked twice, under new references: a retry",
         statements: &["INSERT INTO payments SELECT 'R' || substr(reference, 2), order_id, method, amount, paid_at \
              FROM origin.payments WHERE order_id IN (SELECT order_id FROM origin.payments WHERE order_id > 25000 \
              AND reference NOT LIKE 'R%' ORDER BY order_id LIMIT 3)"],
@@ -122,7 +122,7 @@ pub(crate) const DRIFTS: &[Drift] = &[
     },
     Drift {
         table: "events",
-        story: "of an event that happened twice in one second, one is gone; there is no key to miss it by",
+        story: "one of two equal events is gone, and there is no key to miss it by",
         statements: &[
             "DELETE FROM events WHERE rowid = (SELECT max(rowid) FROM events GROUP BY at, visitor, page, action \
              HAVING count(*) = 2 ORDER BY at LIMIT 1)",
@@ -143,7 +143,7 @@ pub(crate) const DRIFTS: &[Drift] = &[
     },
     Drift {
         table: "schema_versions",
-        story: "the table is new in the target",
+        story: "the table is new",
         statements: &[],
         effect: Effect::Structure(|| StructureDifference::MissingTable { on: Side::Source }),
     },

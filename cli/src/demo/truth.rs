@@ -99,3 +99,56 @@ fn describe(difference: &StructureDifference) -> String {
         StructureDifference::Key { .. } => "the keys differ".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a perfect comparison would say.
+    fn perfect() -> Vec<(&'static str, Finding)> {
+        expected().into_iter().collect()
+    }
+
+    fn sentences(found: &[(&str, Finding)]) -> usize {
+        let mut wanted = expected();
+        let mut sentences = Vec::new();
+        for (name, finding) in found {
+            compare(name, &wanted.remove(name).unwrap_or_default(), finding, &mut sentences);
+        }
+        sentences.len() + wanted.len()
+    }
+
+    #[test]
+    fn exactly_the_damage_is_no_disagreement() {
+        assert_eq!(sentences(&perfect()), 0);
+    }
+
+    #[test]
+    fn every_other_finding_is_a_disagreement() {
+        for at in 0..perfect().len() {
+            let changes: [fn(&mut Finding); 5] = [
+                |finding| *finding.rows.entry(Kind::Changed).or_default() += 1,
+                |finding| *finding.rows.entry(Kind::TargetOnly).or_default() += 1,
+                |finding| *finding.cells.entry("id".to_owned()).or_default() += 1,
+                |finding| finding.structure.push(StructureDifference::MissingTable { on: Side::Source }),
+                |finding| *finding = Finding::default(),
+            ];
+            for (number, change) in changes.iter().enumerate() {
+                let mut found = perfect();
+                let (name, finding) = &mut found[at];
+                if *name == "schema_versions" && number == 3 {
+                    continue;
+                }
+                change(finding);
+                assert!(sentences(&found) > 0, "{name}, change {number}");
+            }
+            let mut found = perfect();
+            found.remove(at);
+            assert!(sentences(&found) > 0, "a table that was not looked at");
+        }
+        let mut found = perfect();
+        let finding = Finding { rows: [(Kind::SourceOnly, 1)].into(), ..Finding::default() };
+        found.push(("undamaged", finding));
+        assert!(sentences(&found) > 0);
+    }
+}
