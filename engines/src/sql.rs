@@ -142,19 +142,52 @@ fn sqlite_literal(column: &Column, value: &Value<'_>) -> String {
 }
 
 /// SQLite has no word for infinity, but reads a number too large as one.
+///
+/// It also reads one in six of the doubles beyond some 1e±100 a unit in the last
+/// place off (3.51), as a power of ten that large is itself rounded there. Between
+/// those bounds, 17 digits leave it no choice. Numbers beyond are written as one
+/// between, times or divided by a power of two, which is exact.
 fn sqlite_float(v: f64) -> String {
+    const STEP: f64 = f64::from_bits((1023 + 300) << 52);
     if v.is_infinite() {
-        if v > 0.0 { "9e999" } else { "-9e999" }.to_owned()
-    } else if v.is_nan() {
-        "NULL".to_owned()
-    } else {
-        format!("{v:e}")
+        return if v > 0.0 { "9e999" } else { "-9e999" }.to_owned();
     }
+    if v.is_nan() {
+        return "NULL".to_owned();
+    }
+    // What people write: few decimals, and far from any doubt.
+    let plain = format!("{v:?}");
+    if plain.split_once('.').is_some_and(|(_, decimals)| decimals.len() <= 10 && !decimals.contains('e')) {
+        return plain;
+    }
+    let (mut near, mut back) = (v, String::new());
+    while near.abs() >= 1e100 {
+        near /= STEP;
+        back.push_str(&format!(" * {STEP:.16e}"));
+    }
+    while near.abs() < 1e-80 {
+        near *= STEP;
+        back.push_str(&format!(" / {STEP:.16e}"));
+    }
+    if back.is_empty() { format!("{near:.16e}") } else { format!("({near:.16e}{back})") }
 }
 
-/// A statement ends at a NUL, so text that holds one goes by way of a blob.
+/// A statement ends at a NUL, so text that holds one is written with another
+/// character in its place. Not by way of a blob: a CAST has an affinity, which a
+/// comparison would apply to the column, and it reads the blob in the file's own
+/// encoding, which may be UTF-16.
 fn sqlite_text(text: &str) -> String {
-    if text.contains('\0') { format!("CAST(x'{}' AS TEXT)", display::hex(text.as_bytes())) } else { quoted(text) }
+    if !text.contains('\0') {
+        return quoted(text);
+    }
+    match ('\u{1}'..=char::MAX).find(|c| !text.contains(*c)) {
+        Some(stand_in) => {
+            let visible: String = text.chars().map(|c| if c == '\0' { stand_in } else { c }).collect();
+            format!("replace({}, char({}), char(0))", quoted(&visible), u32::from(stand_in))
+        }
+        // Text that holds every character there is, a megabyte at least.
+        None => format!("CAST(x'{}' AS TEXT)", display::hex(text.as_bytes())),
+    }
 }
 
 fn quoted(text: &str) -> String {
@@ -359,7 +392,26 @@ mod tests {
         assert_eq!(literal(Engine::Postgres, column, &text("a'b\\")), "'a''b\\'");
         assert_eq!(literal(Engine::MySql, column, &text("a'b")), "'a''b'");
         assert_eq!(literal(Engine::MySql, column, &text("\\'")), "_utf8mb4 x'5c27'");
-        assert_eq!(literal(Engine::Sqlite, column, &text("a\0b")), "CAST(x'610062' AS TEXT)");
+        assert_eq!(literal(Engine::Sqlite, column, &text("\0'\u{1}")), "replace('\u{2}''\u{1}', char(2), char(0))");
+    }
+
+    #[test]
+    fn sqlite_reads_every_double_as_it_is() {
+        let cases = [
+            (0.0, "0.0"),
+            (-0.25, "-0.25"),
+            (5.0, "5.0"),
+            (1234.5678, "1234.5678"),
+            (0.1 + 0.2, "3.0000000000000004e-1"),
+            (-1e16, "-1.0000000000000000e16"),
+            (f64::INFINITY, "9e999"),
+            (1e150, "(4.9090934652977265e59 * 2.0370359763344861e90)"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(sqlite_float(value), expected);
+        }
+        let factors = |v: f64| sqlite_float(v).matches("2.0370359763344861e90").count();
+        assert_eq!((factors(f64::MAX), factors(5e-324), factors(1e-80)), (3, 3, 0));
     }
 
     #[test]

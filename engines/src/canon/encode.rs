@@ -336,7 +336,7 @@ mod tests {
         );
         assert_ne!(
             cell(Rule::Double, Value::Int(i64::MAX)),
-            cell(Rule::Double, Value::F64(9.223_372_036_854_775_8e18))
+            cell(Rule::Double, Value::F64(9.223_372_036_854_776e18))
         );
         assert_eq!(cell(Rule::Double, Value::F64(-0.0)), cell(Rule::Double, Value::Int(0)));
         assert_eq!(cell(Rule::Double, Value::F64(f64::NAN)), cell(Rule::Double, Value::F64(-f64::NAN)));

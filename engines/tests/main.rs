@@ -1,0 +1,4 @@
+//! The engines on real databases. One binary, so that it is linked once.
+
+#[cfg(feature = "sqlite")]
+mod sqlite;
