@@ -1,0 +1,5 @@
+//! What a run leaves behind, written and read as users would.
+
+mod build;
+mod every_type;
+mod parquet_files;
