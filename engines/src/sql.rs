@@ -7,6 +7,7 @@
 //! the sessions are pinned so that a quote means what we think it means
 //! (`standard_conforming_strings`, `NO_BACKSLASH_ESCAPES` absent or irrelevant).
 
+use crate::decimal::Decimal;
 use crate::display;
 use crate::engine::Engine;
 use crate::range::{KeyRange, KeyValues};
@@ -48,10 +49,41 @@ pub fn literal(engine: Engine, column: &Column, value: &Value<'_>) -> String {
     }
 }
 
-/// Always a quoted string: PostgreSQL gives an untyped literal the type of
-/// what it is compared with, domains and enums included.
+/// A quoted string wherever the column's type can hold the value: PostgreSQL
+/// gives an untyped literal the type of what it is compared with, domains and
+/// enums included.
 fn postgres_literal(column: &Column, value: &Value<'_>) -> String {
-    let text = match (column.logical, value) {
+    match column.logical {
+        // A key found on another server may be no integer of this size at all;
+        // it is compared as the number it is, where `'…'` would be refused.
+        Some(Logical::Int { bits, unsigned }) if !is_integer_of(value, bits, unsigned) => {
+            format!("{}::numeric", quoted(&postgres_text(column, value)))
+        }
+        // Read as money itself, the decimal point would depend on `lc_monetary`.
+        Some(Logical::Decimal { .. }) if postgres_base(column) == "money" => {
+            format!("{}::numeric::money", quoted(&postgres_text(column, value)))
+        }
+        _ => quoted(&postgres_text(column, value)),
+    }
+}
+
+fn is_integer_of(value: &Value<'_>, bits: u8, unsigned: bool) -> bool {
+    let value = match value {
+        Value::Bool(_) => return true,
+        Value::Int(v) => i128::from(*v),
+        Value::UInt(v) => i128::from(*v),
+        Value::Decimal(Decimal::Small { coefficient, scale: 0 }) => *coefficient,
+        _ => return false,
+    };
+    let (low, high) = match (bits.min(64), unsigned) {
+        (bits, true) => (0, 1 << bits),
+        (bits, false) => (-(1 << (bits - 1)), 1 << (bits - 1)),
+    };
+    (low..high).contains(&value)
+}
+
+fn postgres_text(column: &Column, value: &Value<'_>) -> String {
+    match (column.logical, value) {
         (Some(Logical::Bool), Value::Int(v)) => (*v != 0).to_string(),
         (Some(Logical::Int { .. } | Logical::Decimal { .. }), Value::Bool(v)) => u8::from(*v).to_string(),
         (Some(Logical::Uuid), Value::Bytes(v)) => match <[u8; 16]>::try_from(v.as_ref()) {
@@ -60,8 +92,31 @@ fn postgres_literal(column: &Column, value: &Value<'_>) -> String {
         },
         (Some(Logical::Bytes { .. }), Value::Text(v)) => format!("\\x{}", display::hex(v.as_bytes())),
         _ => display::text(value).unwrap_or_default(),
-    };
-    quoted(&text)
+    }
+}
+
+/// What the catalog of PostgreSQL puts between a column's type and the domain
+/// that the column was declared with: `numeric(12,2) (domain public.price)`.
+pub(crate) const POSTGRES_DOMAIN: &str = " (domain ";
+
+/// The column's type with its domain resolved, as PostgreSQL writes it.
+pub(crate) fn postgres_base(column: &Column) -> &str {
+    column.native.split_once(POSTGRES_DOMAIN).map_or(column.native.as_str(), |(base, _)| base)
+}
+
+/// The operator `symbol` for `column`, qualified where it has to be.
+///
+/// Without its schema in the search path `citext` would be compared as `text`,
+/// that is with another order than its index has; and a search path that others
+/// can write to would let them put operators under our statements.
+fn operator(engine: Engine, column: &Column, symbol: &str) -> String {
+    match engine {
+        Engine::Postgres => match postgres_base(column).strip_suffix(".citext") {
+            Some(schema) => format!("OPERATOR({schema}.{symbol})"),
+            None => symbol.to_owned(),
+        },
+        Engine::MySql | Engine::SqlServer | Engine::MongoDb | Engine::Sqlite => symbol.to_owned(),
+    }
 }
 
 fn mysql_literal(column: &Column, value: &Value<'_>) -> String {
@@ -194,6 +249,34 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// A literal to compare a key's column with. MySQL refuses to compare text that
+/// the column's character set cannot express, or compares it by the rules of
+/// another: what can't be expressed is a `?` in such a comparison, everywhere
+/// the same.
+fn key_literal(engine: Engine, column: &Column, value: &Value<'_>) -> String {
+    let plain = literal(engine, column, value);
+    let in_utf8mb4 = column.collation.as_ref().is_none_or(|c| c.starts_with("utf8mb4"));
+    match (engine, value) {
+        (Engine::MySql, Value::Text(text) | Value::Set(text) | Value::Json(text)) if !in_utf8mb4 && !text.is_ascii() => {
+            in_own_charset(column, &plain)
+        }
+        _ => plain,
+    }
+}
+
+/// A literal of MySQL's in the character set and collation of `column`.
+#[must_use]
+pub fn in_own_charset(column: &Column, literal: &str) -> String {
+    match &column.collation {
+        // A collation's name begins with its character set.
+        Some(collation) => {
+            let charset = collation.split('_').next().unwrap_or(collation);
+            format!("CONVERT({literal} USING {charset}) COLLATE {collation}")
+        }
+        None => literal.to_owned(),
+    }
+}
+
 /// A condition for the rows of `range`; `None` when that is all of them.
 ///
 /// Row values where the engine turns them into one index range, spelled out
@@ -237,40 +320,63 @@ enum Bound {
 }
 
 fn compare(engine: Engine, table: &Table, key: &[usize], values: &KeyValues, bound: Bound) -> String {
-    let parts: Vec<(String, String)> = key
+    let parts: Vec<Part> = key
         .iter()
         .zip(values)
-        .filter_map(|(&i, value)| table.columns.get(i).map(|c| (name(engine, &c.name), literal(engine, c, value))))
+        .filter_map(|(&i, value)| table.columns.get(i).map(|c| Part::new(engine, c, value)))
         .collect();
     let (strict, loose) = match bound {
         Bound::AtLeast => (">", ">="),
         Bound::Below => ("<", "<"),
     };
-    if let [(column, value)] = parts.as_slice() {
-        return format!("{column} {loose} {value}");
-    }
+    // A row comparison takes one operator for all of its columns.
+    let same_operators = parts.iter().all(|p| p.operator(loose) == loose);
     match engine {
-        Engine::Postgres | Engine::Sqlite => {
-            let columns: Vec<&str> = parts.iter().map(|(c, _)| c.as_str()).collect();
-            let values: Vec<&str> = parts.iter().map(|(_, v)| v.as_str()).collect();
+        Engine::Postgres | Engine::Sqlite if same_operators && parts.len() > 1 => {
+            let columns: Vec<&str> = parts.iter().map(|p| p.name.as_str()).collect();
+            let values: Vec<&str> = parts.iter().map(|p| p.value.as_str()).collect();
             format!("({}) {loose} ({})", columns.join(", "), values.join(", "))
         }
-        Engine::MySql | Engine::SqlServer | Engine::MongoDb => lexicographic(&parts, strict, loose),
+        Engine::Postgres | Engine::Sqlite | Engine::MySql | Engine::SqlServer | Engine::MongoDb => {
+            lexicographic(&parts, strict, loose)
+        }
+    }
+}
+
+/// One column of a comparison.
+struct Part<'a> {
+    engine: Engine,
+    column: &'a Column,
+    name: String,
+    value: String,
+}
+
+impl<'a> Part<'a> {
+    fn new(engine: Engine, column: &'a Column, value: &Value<'_>) -> Self {
+        Self { engine, column, name: name(engine, &column.name), value: key_literal(engine, column, value) }
+    }
+
+    fn operator(&self, symbol: &str) -> String {
+        operator(self.engine, self.column, symbol)
+    }
+
+    fn compare(&self, symbol: &str) -> String {
+        format!("{} {} {}", self.name, self.operator(symbol), self.value)
     }
 }
 
 /// `a >= x AND (a > x OR (a = x AND b >= y))`: the first condition is implied,
 /// but it is the one the optimiser makes a range of.
-fn lexicographic(parts: &[(String, String)], strict: &str, loose: &str) -> String {
-    let Some(((column, value), rest)) = parts.split_first() else {
+fn lexicographic(parts: &[Part<'_>], strict: &str, loose: &str) -> String {
+    let Some((first, rest)) = parts.split_first() else {
         return "TRUE".to_owned();
     };
     if rest.is_empty() {
-        return format!("{column} {loose} {value}");
+        return first.compare(loose);
     }
     let outer = if strict == ">" { ">=" } else { "<=" };
     let inner = lexicographic(rest, strict, loose);
-    format!("({column} {outer} {value} AND ({column} {strict} {value} OR ({column} = {value} AND {inner})))")
+    format!("({} AND ({} OR ({} AND {inner})))", first.compare(outer), first.compare(strict), first.compare("="))
 }
 
 /// A condition for the rows whose key is one of `values`, as the server
@@ -278,10 +384,13 @@ fn lexicographic(parts: &[(String, String)], strict: &str, loose: &str) -> Strin
 #[must_use]
 pub fn in_keys(engine: Engine, table: &Table, key: &[usize], values: &[KeyValues]) -> String {
     let columns: Vec<&Column> = key.iter().filter_map(|&i| table.columns.get(i)).collect();
+    if columns.iter().any(|c| operator(engine, c, "=") != "=") {
+        return in_keys_spelled_out(engine, &columns, values);
+    }
     let names: Vec<String> = columns.iter().map(|c| name(engine, &c.name)).collect();
     let tuples: Vec<String> = values
         .iter()
-        .map(|tuple| columns.iter().zip(tuple).map(|(c, v)| literal(engine, c, v)).collect::<Vec<_>>().join(", "))
+        .map(|tuple| columns.iter().zip(tuple).map(|(c, v)| key_literal(engine, c, v)).collect::<Vec<_>>().join(", "))
         .collect();
     match names.as_slice() {
         [one] => format!("{one} IN ({})", tuples.join(", ")),
@@ -295,6 +404,15 @@ pub fn in_keys(engine: Engine, table: &Table, key: &[usize], values: &[KeyValues
             format!("({}) IN ({list})", many.join(", "))
         }
     }
+}
+
+/// `IN` for columns whose `=` has to be qualified, which `IN` has no way to say.
+fn in_keys_spelled_out(engine: Engine, columns: &[&Column], values: &[KeyValues]) -> String {
+    let equal = |tuple: &KeyValues| {
+        let parts = columns.iter().zip(tuple).map(|(c, v)| Part::new(engine, c, v).compare("="));
+        format!("({})", parts.collect::<Vec<_>>().join(" AND "))
+    };
+    values.iter().map(equal).collect::<Vec<_>>().join(" OR ")
 }
 
 /// `WHERE` with all conditions that are there, each in parentheses: a filter
@@ -312,20 +430,23 @@ pub fn where_clause(conditions: &[Option<&str>]) -> String {
 #[must_use]
 pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column) -> bool {
     let Some(logical) = own.logical else { return false };
+    let sqlite = engine == Engine::Sqlite;
     match logical {
         Logical::Bool
         | Logical::Int { .. }
         | Logical::Decimal { .. }
-        | Logical::Date
         | Logical::Year
         | Logical::Bytes { .. }
         | Logical::Binary { .. }
-        | Logical::Char { .. }
-        | Logical::Enum => engine != Engine::Sqlite || !matches!(logical, Logical::Date | Logical::Char { .. }),
-        Logical::Text { .. } => matches!(other.logical, Some(Logical::Text { .. } | Logical::Enum)),
-        Logical::Uuid => true,
+        | Logical::Enum => true,
+        Logical::Date => !sqlite,
+        // A UUID kept as text may be spelled in upper case.
+        Logical::Uuid => !sqlite,
+        Logical::Text { .. } | Logical::Char { .. } => {
+            matches!(other.logical, Some(Logical::Text { .. } | Logical::Char { .. } | Logical::Enum))
+        }
         Logical::Timestamp { digits } | Logical::Instant { digits } => {
-            engine != Engine::Sqlite
+            !sqlite
                 && match other.logical {
                     Some(Logical::Timestamp { digits: d } | Logical::Instant { digits: d }) => d >= digits,
                     _ => false,
@@ -412,6 +533,36 @@ mod tests {
         }
         let factors = |v: f64| sqlite_float(v).matches("2.0370359763344861e90").count();
         assert_eq!((factors(f64::MAX), factors(5e-324), factors(1e-80)), (3, 3, 0));
+    }
+
+    #[test]
+    fn postgres_compares_a_number_that_is_no_integer_of_the_column_as_numeric() {
+        let table = table_of(&[("c", INT, false)]);
+        let column = &table.columns[0];
+        assert_eq!(literal(Engine::Postgres, column, &Value::Int(i64::MIN)), "'-9223372036854775808'");
+        assert_eq!(literal(Engine::Postgres, column, &Value::UInt(u64::MAX)), "'18446744073709551615'::numeric");
+        let half = Value::Decimal(Decimal::Small { coefficient: 15, scale: 1 });
+        assert_eq!(literal(Engine::Postgres, column, &half), "'1.5'::numeric");
+        let mut money = column.clone();
+        money.logical = Some(Logical::Decimal { precision: Some(19), scale: 2 });
+        money.native = "money (domain public.price)".to_owned();
+        assert_eq!(literal(Engine::Postgres, &money, &half), "'1.5'::numeric::money");
+    }
+
+    #[test]
+    fn postgres_compares_citext_with_its_own_operators() {
+        let mut table = table_of(&[("a", INT, false), ("b", TEXT, false)]);
+        table.columns[1].native = "\"my ext\".citext (domain public.email)".to_owned();
+        let range = KeyRange { lower: Some(vec![Value::Int(1), text("x")]), upper: None };
+        assert_eq!(
+            in_range(Engine::Postgres, &table, &[0, 1], &range).unwrap(),
+            "(\"a\" >= '1' AND (\"a\" > '1' OR (\"a\" = '1' AND \"b\" OPERATOR(\"my ext\".>=) 'x')))"
+        );
+        let keys = [vec![text("x")], vec![text("y")]];
+        assert_eq!(
+            in_keys(Engine::Postgres, &table, &[1], &keys),
+            "(\"b\" OPERATOR(\"my ext\".=) 'x') OR (\"b\" OPERATOR(\"my ext\".=) 'y')"
+        );
     }
 
     #[test]

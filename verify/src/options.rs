@@ -8,6 +8,10 @@ use switchback_engines::canon::Settings;
 
 use crate::plan::selection::Pattern;
 
+/// Enough rows to make a round trip pay, few enough that a dozen ranges in
+/// flight are no burden.
+pub const RANGE_ROWS: u64 = 65_536;
+
 /// All that steers a run. `Default` compares every table, row by row.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -18,6 +22,9 @@ pub struct Options {
     pub mode: Mode,
     /// Ranges that are read at once, each with one connection to either side.
     pub jobs: usize,
+    /// Rows in a range, about. More rows a range mean fewer round trips, fewer
+    /// mean less memory; see [`RANGE_ROWS`].
+    pub range_rows: u64,
     pub stop: StopConditions,
     pub confirm: Confirm,
     /// Where what doesn't fit in memory goes, in files without a name.
@@ -110,6 +117,7 @@ impl Default for Options {
             equality: Settings::default(),
             mode: Mode::Rows,
             jobs: 4,
+            range_rows: RANGE_ROWS,
             stop: StopConditions::default(),
             confirm: Confirm::default(),
             spill_dir: std::env::temp_dir(),

@@ -170,7 +170,7 @@ impl TableRun {
     async fn cut(&self, compared: &mut Compared) -> Result<Vec<(u32, KeyRange)>, TableError> {
         let all = if self.indexed && self.plan.key_len > 0 {
             let _permit = self.shared.permit().await;
-            ranges::cut(&self.plan, &*self.shared.source, &*self.shared.target).await?
+            ranges::cut(&self.plan, &*self.shared.source, &*self.shared.target, self.shared.options.range_rows).await?
         } else {
             vec![KeyRange::all()]
         };

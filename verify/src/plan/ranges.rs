@@ -12,10 +12,6 @@ use switchback_engines::{Database, Error, KeyRange, KeyValues, QueryFault};
 
 use super::table::TablePlan;
 
-/// Enough rows to make a round trip pay, few enough that a dozen ranges in
-/// flight are no burden.
-const RANGE_ROWS_MAX: u64 = 65_536;
-
 /// Of a range of one side, by the catalog's estimate.
 const RANGE_BYTES_TARGET: u64 = 32 << 20;
 
@@ -31,9 +27,10 @@ pub(crate) async fn cut(
     plan: &TablePlan,
     source: &dyn Database,
     target: &dyn Database,
+    range_rows: u64,
 ) -> Result<Vec<KeyRange>, Error> {
     let rows = plan.source.row_estimate.max(plan.target.row_estimate);
-    let rows_per_range = rows_per_range(plan, rows);
+    let rows_per_range = rows_per_range(plan, rows, range_rows);
     if rows <= rows_per_range + rows_per_range / 2 {
         return Ok(vec![KeyRange::all()]);
     }
@@ -58,11 +55,11 @@ pub(crate) async fn cut(
     Ok(between(kept.into_iter().filter_map(|i| keys.get(i).cloned()).collect()))
 }
 
-fn rows_per_range(plan: &TablePlan, rows: u64) -> u64 {
+fn rows_per_range(plan: &TablePlan, rows: u64, range_rows: u64) -> u64 {
     let bytes = plan.source.bytes_estimate.max(plan.target.bytes_estimate);
     let row_bytes = bytes.checked_div(rows).unwrap_or(0).max(1);
     let by_bytes = (RANGE_BYTES_TARGET / row_bytes).max(1);
-    by_bytes.min(RANGE_ROWS_MAX).max(rows / RANGES_MAX)
+    by_bytes.min(range_rows.max(1)).max(rows / RANGES_MAX)
 }
 
 fn key_columns(columns: &[usize], plan: &TablePlan) -> Vec<usize> {

@@ -21,7 +21,9 @@ pub(super) fn compare(
             is_other_type(source.server.engine, a, b)
         } else {
             match (a.logical, b.logical) {
-                (Some(a), Some(b)) => is_narrower(a, b, target.server.engine),
+                // A type is no bound in SQLite: its columns hold anything.
+                _ if [source.server.engine, target.server.engine].contains(&Engine::Sqlite) => false,
+                (Some(a), Some(b)) => is_narrower(a, b),
                 // Reported as a problem already.
                 (None, _) | (_, None) => false,
             }
@@ -91,12 +93,9 @@ fn same_names(a: &[String], b: &[String]) -> bool {
 }
 
 /// Whether a column of type `target` may not hold all values of type `source`.
-/// Only for pairs that have a rule; SQLite's columns hold anything.
-fn is_narrower(source: Logical, target: Logical, target_engine: Engine) -> bool {
+/// Only for pairs that have a rule.
+fn is_narrower(source: Logical, target: Logical) -> bool {
     use Logical as L;
-    if target_engine == Engine::Sqlite {
-        return false;
-    }
     let digits = |l: Logical| match l {
         L::Time { digits } | L::TimeTz { digits } | L::Timestamp { digits } | L::Instant { digits } => Some(digits),
         _ => None,
@@ -116,7 +115,6 @@ fn is_narrower(source: Logical, target: Logical, target_engine: Engine) -> bool 
         }
         (L::Decimal { .. }, L::Float32 | L::Float64) | (L::Float64, L::Float32) => true,
         (L::Decimal { scale, .. }, L::Int { .. }) => scale > 0,
-        (L::Int { bits, .. }, L::Bool) => bits > 1,
         _ => match (chars(source), chars(target)) {
             (_, None) => false,
             (None, Some(_)) => matches!(source, L::Text { .. } | L::Char { .. }),
@@ -167,17 +165,15 @@ mod tests {
         use Logical as L;
         let int = |bits, unsigned| L::Int { bits, unsigned };
         let dec = |p, s| L::Decimal { precision: Some(p), scale: s };
-        let my = Engine::MySql;
-        assert!(!is_narrower(int(32, false), int(64, false), my));
-        assert!(is_narrower(int(64, false), int(32, false), my));
-        assert!(is_narrower(int(32, false), int(32, true), my));
-        assert!(!is_narrower(int(32, true), int(64, false), my));
-        assert!(is_narrower(dec(12, 2), dec(12, 1), my));
-        assert!(is_narrower(dec(12, 2), dec(12, 4), my));
-        assert!(!is_narrower(dec(12, 2), dec(14, 4), my));
-        assert!(is_narrower(L::Text { chars_max: None }, L::Text { chars_max: Some(10) }, my));
-        assert!(is_narrower(L::Timestamp { digits: 6 }, L::Timestamp { digits: 0 }, my));
-        assert!(!is_narrower(int(8, false), L::SqliteNumeric, Engine::Sqlite));
-        assert!(is_narrower(int(64, true), dec(18, 0), my));
+        assert!(!is_narrower(int(32, false), int(64, false)));
+        assert!(is_narrower(int(64, false), int(32, false)));
+        assert!(is_narrower(int(32, false), int(32, true)));
+        assert!(!is_narrower(int(32, true), int(64, false)));
+        assert!(is_narrower(dec(12, 2), dec(12, 1)));
+        assert!(is_narrower(dec(12, 2), dec(12, 4)));
+        assert!(!is_narrower(dec(12, 2), dec(14, 4)));
+        assert!(is_narrower(L::Text { chars_max: None }, L::Text { chars_max: Some(10) }));
+        assert!(is_narrower(L::Timestamp { digits: 6 }, L::Timestamp { digits: 0 }));
+        assert!(is_narrower(int(64, true), dec(18, 0)));
     }
 }
