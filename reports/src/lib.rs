@@ -1,5 +1,6 @@
 //! What a run leaves behind, for people and programs.
 
+pub mod certificate;
 pub mod error;
 pub mod parquet;
 pub mod summary;

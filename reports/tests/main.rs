@@ -1,5 +1,7 @@
 //! What a run leaves behind, written and read as users would.
 
 mod build;
+mod disk_full;
 mod every_type;
 mod parquet_files;
+mod python;
