@@ -14,6 +14,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::error::Mistake;
+use crate::redact;
 use crate::words::{Duration, IgnoredColumnWord, PatternWord, Zone};
 
 /// A whole file.
@@ -235,7 +236,15 @@ fn content_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigErro
     if let Some(keys) = keys {
         place.push_str(&format!(", {keys}"));
     }
-    ConfigError::Content { place, message: error.message().trim().replace('\n', "; ") }
+    ConfigError::Content { place, message: without_value(error.message().trim()).replace('\n', "; ") }
+}
+
+/// serde repeats a text of the wrong type, and that may be a URL.
+fn without_value(message: &str) -> String {
+    match (message.find("string \""), message.rfind("\", expected")) {
+        (Some(start), Some(end)) if start < end => format!("{}a text{}", &message[..start], &message[end + 1..]),
+        _ => message.to_owned(),
+    }
 }
 
 fn line_number(text: &str, offset: usize) -> usize {
@@ -245,11 +254,12 @@ fn line_number(text: &str, offset: usize) -> usize {
 /// The URL that a file of secrets holds.
 pub(crate) fn read_secret(path: &Path) -> anyhow::Result<String> {
     use anyhow::Context;
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the URL in `{}`", path.display()))?;
+    let name = redact::word(&path.display().to_string());
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the URL in `{name}`"))?;
     let text = text.trim();
     if text.is_empty() || text.lines().count() > 1 {
         return Err(Mistake::new(
-            format!("`{}` does not hold a URL", path.display()),
+            format!("`{name}` does not hold a URL"),
             "the file holds one line: the database's URL",
         )
         .into());
@@ -318,10 +328,12 @@ mod tests {
             "source = [\"postgres://ada:s3cret@h/x\"]",
             "source = postgres://ada:s3cret@h/x",
             "soruce = \"postgres://ada:s3cret@h/x\"",
+            "jobs = \"ada:s3cret\"",
+            "[stop]\nmax_time = \"s3cret\", expected \"",
         ] {
             let error = error(text);
             assert!(!error.contains("s3cret"), "{text}: {error}");
-            assert!(error.contains("line 1"), "{text}: {error}");
+            assert!(error.contains("line "), "{text}: {error}");
         }
     }
 }

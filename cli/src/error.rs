@@ -140,6 +140,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             if let Some(RunError::Config { hint, .. }) = cause.downcast_ref::<RunError>() {
                 return Some(hint.clone());
             }
+            if let Some(error) = cause.downcast_ref::<switchback_reports::Error>() {
+                return error.hint().map(str::to_owned);
+            }
             cause.downcast_ref::<switchback_engines::Error>()?.hint().map(str::to_owned)
         })
         .filter(|hint| !hint.is_empty())

@@ -27,6 +27,10 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const BARS_MAX: usize = 8;
 const NAME_WIDTH: usize = 28;
 
+/// Of a table of which it is known how much is left, and of any other.
+const ENDED: &str = "  {prefix} {bar:20} {percent:>3}%  {msg}, {rate}, {left} left";
+const UNENDED: &str = "  {prefix} {spinner}  {msg}, {rate}";
+
 /// stderr, shared by the bars and by what is said meanwhile.
 #[derive(Debug, Clone)]
 pub(crate) struct Screen {
@@ -164,21 +168,21 @@ fn rows(table: &TableProgress) -> u64 {
 }
 
 fn table_bar(table: &TableProgress) -> ProgressBar {
-    ProgressBar::no_length().with_prefix(short_name(&table.name))
+    ProgressBar::no_length().with_prefix(short_name(&table.name)).with_style(style(UNENDED)).with_message("0 rows")
 }
 
 fn show_table(bar: &ProgressBar, table: &TableProgress) {
     let rows = rows(table);
     let estimate = table.rows_estimate.load(Ordering::Relaxed);
     // Statistics may be old: a bar that is full while rows still come would
-    // promise an end that nobody knows.
-    if estimate > rows {
+    // promise an end that nobody knows. Nor does anybody before the first row.
+    if rows > 0 && estimate > rows {
         if bar.length().is_none() {
-            bar.set_style(style("  {prefix} {bar:20} {percent:>3}%  {msg}, {rate}, {left} left"));
+            bar.set_style(style(ENDED));
         }
         bar.set_length(estimate);
-    } else {
-        bar.set_style(style("  {prefix} {spinner}  {msg}, {rate}"));
+    } else if bar.length().is_some() {
+        bar.set_style(style(UNENDED));
         bar.unset_length();
     }
     bar.set_position(rows);

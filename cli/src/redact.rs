@@ -17,13 +17,13 @@ const HIDDEN: &str = "…";
 pub(crate) fn redact(text: &str, arguments: &[String]) -> String {
     let mut text = text.to_owned();
     for argument in arguments {
-        let bare = redact_word(argument);
+        let bare = word(argument);
         if bare != *argument {
             text = text.replace(argument.as_str(), &bare);
         }
         // `--source=postgres://…`: clap repeats the value alone.
         if let Some((_, value)) = argument.split_once('=').filter(|_| argument.starts_with('-')) {
-            let bare = redact_word(value);
+            let bare = word(value);
             if bare != value {
                 text = text.replace(value, &bare);
             }
@@ -33,8 +33,9 @@ pub(crate) fn redact(text: &str, arguments: &[String]) -> String {
     text.split_inclusive(char::is_whitespace).map(redact_piece).collect()
 }
 
-/// A whole argument: whatever stands before its last `@` may be a password.
-fn redact_word(word: &str) -> String {
+/// A whole argument, or a whole value of the config: whatever stands before its
+/// last `@` may be a password, spaces and quotes included.
+pub(crate) fn word(word: &str) -> String {
     let word = redact_piece(word);
     let after_scheme = word.find("://").map_or(0, |at| at + 3);
     match (word.rfind('@'), word.find(':')) {
@@ -48,24 +49,36 @@ fn redact_word(word: &str) -> String {
 /// A stretch of text without white space in it.
 fn redact_piece(piece: &str) -> String {
     let mut bare = piece.to_owned();
-    if let Some(scheme) = bare.find("://") {
-        let start = scheme + 3;
-        if let Some(at) = bare.rfind('@').filter(|&at| at > start) {
+    if let (Some(colon), Some(at)) = (bare.find(':'), bare.rfind('@')) {
+        // Without `//` it is no URL, and all the more somebody's attempt at one.
+        let start = match bare.find("://") {
+            Some(scheme) => scheme + 3,
+            None => bare.find(|c| !matches!(c, '\'' | '"' | '`' | '(')).unwrap_or(0),
+        };
+        if colon < at && start < at {
             bare.replace_range(start..at, HIDDEN);
         }
     }
+    // Drivers take passwords as parameters too.
+    if let (Some(colon), Some(query)) = (bare.find(':'), bare.find('?'))
+        && colon < query
+    {
+        hide_value(&mut bare, query + 1);
+    }
     let lower = bare.to_ascii_lowercase();
-    for name in ["password=", "passwd=", "pwd="] {
-        if let Some(found) = lower.find(name) {
-            let start = found + name.len();
-            let end = bare[start..]
-                .find(|c: char| c.is_whitespace() || matches!(c, '&' | ';' | '\'' | '"' | '`'))
-                .map_or(bare.len(), |len| start + len);
-            bare.replace_range(start..end, HIDDEN);
-            break;
-        }
+    if let Some(start) = ["password=", "passwd=", "pwd="].iter().find_map(|name| Some(lower.find(name)? + name.len())) {
+        hide_value(&mut bare, start);
     }
     bare
+}
+
+/// Hides from `start` to the quote, or the white space, that ends the value.
+fn hide_value(text: &mut String, start: usize) {
+    let len =
+        text[start..].find(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`')).unwrap_or(text.len() - start);
+    if len > 0 {
+        text.replace_range(start..start + len, HIDDEN);
+    }
 }
 
 #[cfg(test)]
@@ -92,21 +105,27 @@ mod tests {
     }
 
     #[test]
-    fn a_url_without_scheme_is_hidden_when_it_is_an_argument() {
-        assert_eq!(redact("no 'ada:s3cret@h/x'", &["ada:s3cret@h/x".to_owned()]), "no '…@h/x'");
+    fn what_is_almost_a_url_is_hidden_too() {
+        assert_eq!(redact("no 'ada:s3cret@h/x' here", &[]), "no '…@h/x' here");
+        assert_eq!(word("postgres:ada:s3 cret@h/x"), "…@h/x");
     }
 
     #[test]
     fn parameters_lose_the_password() {
-        assert_eq!(redact("at 'h/db?password=s3cret&a=1' now", &[]), "at 'h/db?password=…&a=1' now");
+        assert_eq!(redact("at 'h/db?password=s3cret&a=1' now", &[]), "at 'h/db?password=…' now");
+        assert_eq!(redact("at 'x://h/db?ssl=1&key=s3cret' now", &[]), "at 'x://h/db?…' now");
         assert_eq!(redact("host=h PASSWORD=s3cret", &[]), "host=h PASSWORD=…");
     }
 
     #[test]
     fn other_text_stays_as_it_is() {
-        for text in
-            ["error: cannot read `move.toml`\n  hint: a@b.example", "", "sqlite:a/b.db", "see https://example.org/x"]
-        {
+        for text in [
+            "error: cannot read `move.toml`\n  hint: a@b.example",
+            "for 'ada'@'::1' (using password: YES)",
+            "",
+            "sqlite:a/b.db",
+            "see https://example.org/x",
+        ] {
             assert_eq!(redact(text, &["move.toml".to_owned(), "a=b".to_owned()]), text);
         }
     }

@@ -95,10 +95,7 @@ fn find_url(
         Some(UrlPlace::Here(text)) => parse_url(&text, side, "the config"),
         Some(UrlPlace::Variable(name)) => match environment(&name) {
             Some(text) => parse_url(&text, side, &format!("`{name}`")),
-            None => Err(Failure::usage(Mistake::new(
-                format!("the environment variable `{name}` is not set"),
-                format!("the config names it as `{}_env`", side.name),
-            ))),
+            None => Err(variable_missing(side, &name)),
         },
         Some(UrlPlace::File(path)) => {
             let text = read_secret(&path).map_err(Failure::usage)?;
@@ -109,6 +106,16 @@ fn find_url(
             format!("set the environment variable {}, name a config with -c, or give {}", side.variable, side.argument),
         ))),
     }
+}
+
+fn variable_missing(side: &Side, name: &str) -> Failure {
+    // A URL that was written where its variable's name belongs is not repeated.
+    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let named = if is_name { format!(" `{name}`") } else { String::new() };
+    Failure::usage(Mistake::new(
+        format!("the environment variable{named} is not set"),
+        format!("the config names it as `{}_env`", side.name),
+    ))
 }
 
 fn parse_url(text: &str, side: &Side, place: &str) -> Result<DatabaseUrl> {
@@ -145,6 +152,7 @@ fn options(args: &VerifyArgs, config: Config, tables: Vec<Table>, run_id: &str) 
         equality: Equality { naive_zone_minutes: zone.map(|zone| zone.minutes) },
         selection: selection(&args.selection, config, tables),
         spill_dir: defaults.spill_dir,
+        range_rows: defaults.range_rows,
     }
 }
 

@@ -1,5 +1,6 @@
 #![cfg(unix)]
 
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command};
 
 use crate::support::{Ended, Place, read_json};
@@ -30,13 +31,21 @@ fn an_interrupted_run_leaves_what_it_has() {
     }
 }
 
+/// The first signal lets the run write its result, which here takes for ever: a
+/// pipe that nobody reads is in the place of the file.
 #[test]
 fn the_second_signal_ends_it_at_once() {
     let place = Place::with_difference();
-    let child = place.start_endless(&[]);
+    let mut child = place.start_endless(&[]);
+    let pipe = place.path().join("run/summary.json.partial");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     signal(&child, "-INT");
+    let mut notice = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut notice).unwrap();
+    assert!(notice.contains("interrupt again"), "{notice}");
     signal(&child, "-INT");
     assert_eq!(ended(child).code, Some(130));
+    assert!(!place.path().join("run/summary.json").exists());
 }
 
 /// The comparison may have taken a night: it is shown even if it can't be kept.

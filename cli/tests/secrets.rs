@@ -27,7 +27,6 @@ const URLS: &[&str] = &[
     "mongodb://ada:s3cret@h/shop",
     "sqlserver://ada:s3cret@h/shop",
     "ada:s3cret@127.0.0.1/shop",
-    "ada/s3cret@shop",
     "host=127.0.0.1 password=s3cret",
     "mysql://ada:s3cret with space@h/shop",
     "mysql://ada:s3cret'quote@h/shop",

@@ -66,7 +66,7 @@ fn print(text: &str) -> Result<()> {
 fn story(folder: &Folder, row_count: u64) -> String {
     let mut text = format!(
         "Two databases of a shop are in `{}`: `source.db` with {row_count} rows,\n\
-         and `target.db`, a copy of it in which this went wrong:\n\n  {:<16}{:>4}\n",
+         and `target.db`, a copy of it in which this went wrong:\n\n  {:<16}{:>4}",
         folder.source().parent().unwrap_or(Path::new(".")).display(),
         "table",
         "rows"
@@ -77,7 +77,7 @@ fn story(folder: &Folder, row_count: u64) -> String {
         let name = if drift.table == table { "" } else { drift.table };
         table = drift.table;
         let rows = match drift.effect {
-            Effect::Rows { count, .. } | Effect::Cells { count, .. } => count.to_string(),
+            Effect::Rows { count, .. } => count.to_string(),
             Effect::Structure(_) => String::new(),
         };
         let _ = write!(text, "\n  {name:<16}{rows:>4}  {}", drift.story);
@@ -108,8 +108,6 @@ fn next_steps(folder: &Folder) -> String {
         "\nLook further:\n\
          \n  the result again, as text or JSON\n      switchback report {run} --format json\n\
          \n  the SQL that would make the target equal\n      switchback repair {run}\n\
-         \n  compare again by yourself\n      switchback verify -c {config}\n\
-         \n  every difference with all its values, as Parquet (with `pip install duckdb`)\n      \
-         python3 -c \"import duckdb; duckdb.sql(\\\"FROM '{run}/**/*.parquet'\\\").show()\"\n"
+         \n  compare again by yourself\n      switchback verify -c {config}\n"
     )
 }

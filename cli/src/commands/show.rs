@@ -3,12 +3,16 @@
 use std::path::Path;
 
 use serde::Serialize;
+use switchback_reports::terminal;
 use switchback_verify::RunOutcome;
 
 use crate::args::Format;
 use crate::error::{ErrorText, Failure, Result, SCHEMA_VERSION};
 use crate::exit::Exit;
 use crate::output;
+
+/// Tables whose differences are shown without being asked for all of them.
+const SAMPLED_TABLES_MAX: usize = 10;
 
 /// How much of a result to show.
 #[derive(Debug, Clone, Copy)]
@@ -41,17 +45,43 @@ struct Document<'a> {
 }
 
 /// # Errors
-/// When stdout can't be written.
+/// When stdout can't be written, or the differences can't be read back; then
+/// the rest has been shown.
 pub(crate) fn print(shown: &Shown<'_>, format: Format, detail: &Detail) -> Result<()> {
-    let text = match format {
-        Format::Text => text(shown, detail)?,
-        Format::Json => json(shown)?,
-    };
-    output::data(&text).map_err(Failure::stdout)?;
+    match format {
+        Format::Text => print_text(shown, detail)?,
+        Format::Json => output::data(&json(shown)?).map_err(Failure::stdout)?,
+    }
     if let Some(error) = &shown.error {
         output::message(&error.to_string());
     }
     Ok(())
+}
+
+fn print_text(shown: &Shown<'_>, detail: &Detail) -> Result<()> {
+    let style = output::style(detail.verbose);
+    output::data(&terminal::render(shown.outcome, Some(shown.run_dir), &style)).map_err(Failure::stdout)?;
+    let with_differences = || shown.outcome.tables.iter().filter(|table| table.difference_count() > 0);
+    let tables_max = if detail.verbose { usize::MAX } else { SAMPLED_TABLES_MAX };
+    if detail.samples == 0 {
+        return Ok(());
+    }
+    for table in with_differences().take(tables_max) {
+        let Some(plan) = &table.plan else { continue };
+        let differences = terminal::sample_differences(shown.run_dir, table, detail.samples)
+            .map_err(|error| Failure::unfinished(anyhow::Error::new(error).context("cannot show the differences")))?;
+        // A comparison of mere counts has no rows to show.
+        if !differences.is_empty() {
+            output::data(&format!("\n{}", terminal::render_sample(plan, &differences, &style)))
+                .map_err(Failure::stdout)?;
+        }
+    }
+    match with_differences().count().saturating_sub(tables_max) {
+        0 => Ok(()),
+        more => {
+            output::data(&format!("\n{more} more tables differ: show theirs with --verbose")).map_err(Failure::stdout)
+        }
+    }
 }
 
 fn json(shown: &Shown<'_>) -> Result<String> {
@@ -64,8 +94,4 @@ fn json(shown: &Shown<'_>) -> Result<String> {
     };
     serde_json::to_string_pretty(&document)
         .map_err(|error| Failure::unfinished(anyhow::Error::new(error).context("the result has no JSON form")))
-}
-fn text(shown: &Shown<'_>, detail: &Detail) -> Result<String> {
-    let _ = (detail.samples, detail.verbose);
-    Ok(format!("{:?}", shown.outcome.verdict))
 }

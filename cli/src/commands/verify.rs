@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use chrono::Utc;
 use switchback_engines::{Class, ConnectOptions, Database, DatabaseUrl};
-use switchback_reports::{ParquetSink, certificate, summary};
+use switchback_reports::parquet::ParquetSink;
+use switchback_reports::{certificate, summary};
 use switchback_verify::{Progress, RunError, RunOutcome};
 use tokio_util::sync::CancellationToken;
 

@@ -19,10 +19,9 @@ pub(crate) struct Drift {
 
 /// What a comparison must say.
 pub(crate) enum Effect {
-    /// So many rows of a kind.
-    Rows { kind: Kind, count: u64 },
-    /// So many changed rows, each in just these columns.
-    Cells { columns: &'static [&'static str], count: u64 },
+    /// So many rows of a kind, which differ in just these columns; none where
+    /// the other side has no row to differ from.
+    Rows { kind: Kind, count: u64, columns: &'static [&'static str] },
     /// A difference of the definitions.
     Structure(fn() -> StructureDifference),
 }
@@ -31,7 +30,7 @@ impl Effect {
     /// How many rows the statements touch in total.
     pub(super) fn rows(&self) -> u64 {
         match self {
-            Self::Rows { count, .. } | Self::Cells { count, .. } => *count,
+            Self::Rows { count, .. } => *count,
             Self::Structure(_) => 0,
         }
     }
@@ -42,7 +41,7 @@ pub(crate) const DRIFTS: &[Drift] = &[
         table: "customers",
         story: "`newsletter` flipped in a stretch of rows: an update that ran on one side",
         statements: &["UPDATE customers SET newsletter = NOT newsletter WHERE id BETWEEN 7001 AND 7400"],
-        effect: Effect::Cells { columns: &["newsletter"], count: 400 },
+        effect: Effect::Rows { kind: Kind::Changed, count: 400, columns: &["newsletter"] },
     },
     Drift {
         table: "customers",
@@ -51,13 +50,13 @@ pub(crate) const DRIFTS: &[Drift] = &[
             "UPDATE customers SET full_name = full_name || 's' WHERE id = 1815",
             "UPDATE customers SET full_name = substr(full_name, 2) WHERE id = 11011",
         ],
-        effect: Effect::Cells { columns: &["full_name"], count: 2 },
+        effect: Effect::Rows { kind: Kind::Changed, count: 2, columns: &["full_name"] },
     },
     Drift {
         table: "customers",
         story: "a mail address that differs only in upper and lower case",
         statements: &["UPDATE customers SET email = upper(substr(email, 1, 1)) || substr(email, 2) WHERE id = 42"],
-        effect: Effect::Cells { columns: &["email"], count: 1 },
+        effect: Effect::Rows { kind: Kind::Changed, count: 1, columns: &["email"] },
     },
     Drift {
         table: "customers",
@@ -76,7 +75,7 @@ pub(crate) const DRIFTS: &[Drift] = &[
             "UPDATE addresses AS a SET (street, postcode) = (SELECT street, postcode FROM origin.addresses AS o \
              WHERE o.id = CASE a.id WHEN 100 THEN 200 ELSE 100 END) WHERE id IN (100, 200)",
         ],
-        effect: Effect::Cells { columns: &["street", "postcode"], count: 2 },
+        effect: Effect::Rows { kind: Kind::Changed, count: 2, columns: &["street", "postcode"] },
     },
     Drift {
         table: "products",
@@ -92,25 +91,25 @@ pub(crate) const DRIFTS: &[Drift] = &[
         table: "coupons",
         story: "a code that differs only in case, which the target takes for the same",
         statements: &["UPDATE coupons SET code = upper(code) WHERE rowid = 60"],
-        effect: Effect::Rows { kind: Kind::KeyCollision, count: 1 },
+        effect: Effect::Rows { kind: Kind::KeyCollision, count: 1, columns: &["code"] },
     },
     Drift {
         table: "orders",
         story: "one night's orders an hour late: a time zone that was applied twice",
         statements: &["UPDATE orders SET placed_at = datetime(placed_at, '+1 hour') WHERE id BETWEEN 12001 AND 12025"],
-        effect: Effect::Cells { columns: &["placed_at"], count: 25 },
+        effect: Effect::Rows { kind: Kind::Changed, count: 25, columns: &["placed_at"] },
     },
     Drift {
         table: "order_lines",
         story: "the lines of twenty orders never copied: a batch that failed",
         statements: &["DELETE FROM order_lines WHERE order_id BETWEEN 20001 AND 20020"],
-        effect: Effect::Rows { kind: Kind::SourceOnly, count: 47 },
+        effect: Effect::Rows { kind: Kind::SourceOnly, count: 47, columns: &[] },
     },
     Drift {
         table: "payments",
         story: "amounts rounded to whole numbers",
         statements: &["UPDATE payments SET amount = round(amount) WHERE order_id BETWEEN 15000 AND 15006"],
-        effect: Effect::Cells { columns: &["amount"], count: 7 },
+        effect: Effect::Rows { kind: Kind::Changed, count: 7, columns: &["amount"] },
     },
     Drift {
         table: "payments",
@@ -118,7 +117,7 @@ pub(crate) const DRIFTS: &[Drift] = &[
         statements: &["INSERT INTO payments SELECT 'R' || substr(reference, 2), order_id, method, amount, paid_at \
              FROM origin.payments WHERE order_id IN (SELECT order_id FROM origin.payments WHERE order_id > 25000 \
              AND reference NOT LIKE 'R%' ORDER BY order_id LIMIT 3)"],
-        effect: Effect::Rows { kind: Kind::TargetOnly, count: 3 },
+        effect: Effect::Rows { kind: Kind::TargetOnly, count: 3, columns: &[] },
     },
     Drift {
         table: "events",
@@ -127,13 +126,13 @@ pub(crate) const DRIFTS: &[Drift] = &[
             "DELETE FROM events WHERE rowid = (SELECT max(rowid) FROM events GROUP BY at, visitor, page, action \
              HAVING count(*) = 2 ORDER BY at LIMIT 1)",
         ],
-        effect: Effect::Rows { kind: Kind::SourceOnly, count: 1 },
+        effect: Effect::Rows { kind: Kind::SourceOnly, count: 1, columns: &[] },
     },
     Drift {
         table: "audit_settings",
         story: "values that were never set became empty text",
         statements: &["UPDATE audit_settings SET value = '' WHERE value IS NULL"],
-        effect: Effect::Cells { columns: &["value"], count: 3 },
+        effect: Effect::Rows { kind: Kind::Changed, count: 3, columns: &["value"] },
     },
     Drift {
         table: "legacy_imports",

@@ -39,6 +39,7 @@ pub(super) fn shop() -> Vec<TableRows> {
     }
     let table = |insert, rows| TableRows { insert, rows };
     vec![
+        table(COUNTRIES_SQL, w::COUNTRIES.iter().map(|(code, name)| json!([code, name])).collect()),
         table(CUSTOMERS_SQL, (1..=CUSTOMERS).map(|id| customer(id, &mut random)).collect()),
         table(ADDRESSES_SQL, addresses(&mut random)),
         table(PRODUCTS_SQL, products),
@@ -172,6 +173,7 @@ fn day(days: i64) -> String {
     date.unwrap_or(epoch).to_string()
 }
 
+const COUNTRIES_SQL: &str = "INSERT INTO countries SELECT value ->> 0, value ->> 1 FROM json_each(?1)";
 const CUSTOMERS_SQL: &str = "INSERT INTO customers SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, \
                              value ->> 5, value ->> 6, value ->> 7, value ->> 8 FROM json_each(?1)";
 const ADDRESSES_SQL: &str = "INSERT INTO addresses SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, \

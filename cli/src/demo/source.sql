@@ -1,4 +1,9 @@
 -- The shop as it was before the move.
+CREATE TABLE countries (
+    code CHAR(2) NOT NULL PRIMARY KEY,
+    name VARCHAR(40) NOT NULL
+);
+
 CREATE TABLE customers (
     id           INTEGER PRIMARY KEY,
     email        VARCHAR(120) NOT NULL UNIQUE,
@@ -18,7 +23,7 @@ CREATE TABLE addresses (
     street      VARCHAR(80) NOT NULL,
     postcode    VARCHAR(10) NOT NULL,
     city        VARCHAR(60) NOT NULL,
-    country     CHAR(2) NOT NULL
+    country     CHAR(2) NOT NULL REFERENCES countries (code)
 );
 
 CREATE TABLE products (

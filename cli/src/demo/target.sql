@@ -1,6 +1,11 @@
 -- The shop after the move. Three columns were not carried over as they were:
 -- customers.phone lost its NOT NULL, products.weight_grams is no whole number
 -- any more, and coupons.code takes upper and lower case for the same.
+CREATE TABLE countries (
+    code CHAR(2) NOT NULL PRIMARY KEY,
+    name VARCHAR(40) NOT NULL
+);
+
 CREATE TABLE customers (
     id           INTEGER PRIMARY KEY,
     email        VARCHAR(120) NOT NULL UNIQUE,
@@ -20,7 +25,7 @@ CREATE TABLE addresses (
     street      VARCHAR(80) NOT NULL,
     postcode    VARCHAR(10) NOT NULL,
     city        VARCHAR(60) NOT NULL,
-    country     CHAR(2) NOT NULL
+    country     CHAR(2) NOT NULL REFERENCES countries (code)
 );
 
 CREATE TABLE products (
@@ -89,6 +94,7 @@ INSERT INTO schema_versions VALUES
     (2, 'index orders by customer', '2026-09-03 14:30:00'),
     (3, 'coupons ignore case', '2026-09-07 10:15:00');
 
+INSERT INTO countries SELECT * FROM origin.countries;
 INSERT INTO customers SELECT * FROM origin.customers;
 INSERT INTO addresses SELECT * FROM origin.addresses;
 INSERT INTO products SELECT * FROM origin.products;

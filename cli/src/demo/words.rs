@@ -182,6 +182,23 @@ pub(super) const STREETS: &[&str] = &[
     "Am Anger",
 ];
 
+pub(super) const COUNTRIES: &[(&str, &str)] = &[
+    ("AT", "Österreich"),
+    ("CZ", "Česko"),
+    ("DE", "Deutschland"),
+    ("DK", "Danmark"),
+    ("ES", "España"),
+    ("FR", "France"),
+    ("GB", "United Kingdom"),
+    ("IE", "Ireland"),
+    ("IT", "Italia"),
+    ("NL", "Nederland"),
+    ("NO", "Norge"),
+    ("PL", "Polska"),
+    ("PT", "Portugal"),
+    ("SE", "Sverige"),
+];
+
 /// City and country.
 pub(super) const CITIES: &[(&str, &str)] = &[
     ("Leeds", "GB"),
