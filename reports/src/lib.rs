@@ -4,6 +4,7 @@ pub mod certificate;
 pub mod error;
 pub mod parquet;
 pub mod summary;
+pub mod terminal;
 
 mod durable;
 mod folder;

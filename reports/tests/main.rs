@@ -3,5 +3,8 @@
 mod build;
 mod disk_full;
 mod every_type;
+mod json_files;
 mod parquet_files;
 mod python;
+mod sample_run;
+mod terminal;

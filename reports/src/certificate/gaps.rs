@@ -7,8 +7,6 @@
 use serde::{Deserialize, Serialize};
 use switchback_verify::outcome::{Method, Problem, RunOutcome, Side, Stop, StructureDifference, TableOutcome};
 
-use super::other;
-
 /// Something that was not compared, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,6 +129,13 @@ fn of_rows(
     }
     if !table.problems.is_empty() {
         gaps.push(gap(Gap::Rows, None, None, messages(&table.problems)));
+    }
+}
+
+fn other(side: Side) -> Side {
+    match side {
+        Side::Source => Side::Target,
+        Side::Target => Side::Source,
     }
 }
 

@@ -1,12 +1,4 @@
-//! `certificate.json`: what was proven, how, and what was not looked at.
-//!
-//! For auditors and programs, so it stands on its own: every policy comes with
-//! its sentence, every zero is written out, and what was *not* covered is a list
-//! and not the absence of something. It is made from the run's outcome alone and
-//! adds no judgement of its own.
-//!
-//! The format is versioned by [`SCHEMA_VERSION`]. A reader of version 1 refuses
-//! a later one; within a version nothing is renamed or taken away.
+//! The certificate's form, and how an outcome becomes one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,16 +9,13 @@ use switchback_engines::ServerInfo;
 use switchback_engines::canon::Policy;
 use switchback_verify::Kind;
 use switchback_verify::outcome::{
-    ColumnOutcome, ExcludedColumn, HashInfo, Method, Positions, Problem, RunOutcome, Side, Stop, StructureDifference,
+    ColumnOutcome, ExcludedColumn, HashInfo, Method, Positions, Problem, RunOutcome, Stop, StructureDifference,
     TableOutcome, Verdict,
 };
 
+use super::gaps::{self, NotCovered};
 use crate::durable;
 use crate::error::Result;
-
-mod gaps;
-
-pub use gaps::{Gap, NotCovered};
 
 /// Raised whenever a reader of the old form would misunderstand the new one.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -274,13 +263,5 @@ fn table(table: &TableOutcome) -> TableCertificate {
         problems: table.problems.clone(),
         elapsed_ms: table.elapsed_ms,
         files: table.files.clone(),
-    }
-}
-
-/// Kept out of [`gaps`], which speaks of sides by the name of the other one.
-pub(crate) fn other(side: Side) -> Side {
-    match side {
-        Side::Source => Side::Target,
-        Side::Target => Side::Source,
     }
 }
