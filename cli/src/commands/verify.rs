@@ -95,7 +95,8 @@ async fn open_both(
 }
 
 async fn open(side: &str, url: &DatabaseUrl, options: &ConnectOptions) -> Result<Arc<dyn Database>> {
-    switchback_engines::connect(url, options)
+    // Boxed: the three drivers' handshakes make a future of several pages.
+    Box::pin(switchback_engines::connect(url, options))
         .await
         .with_context(|| format!("cannot open the {side}"))
         .map_err(Failure::usage)
