@@ -13,3 +13,4 @@ mod json;
 mod output;
 mod run_folder;
 mod secrets;
+mod servers;
