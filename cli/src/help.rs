@@ -99,7 +99,7 @@ Examples:
     switchback repair nightly
     switchback repair nightly --output repair.sql
 
-Exit codes: 0 printed, 2 there is no such run, 3 it cannot be read or written.";
+Exit codes: 0 printed, 2 there is no such run, 3 it cannot be read or written, or not all can be repaired.";
 
 pub(crate) const DEMO: &str = "\
 See it work: two small databases with known differences, no server needed.
