@@ -153,6 +153,7 @@ fn options(args: &VerifyArgs, config: Config, tables: Vec<Table>, run_id: &str) 
         selection: selection(&args.selection, config, tables),
         spill_dir: defaults.spill_dir,
         range_rows: defaults.range_rows,
+        memory: defaults.memory,
     }
 }
 
