@@ -3,6 +3,7 @@
 pub mod certificate;
 pub mod error;
 pub mod parquet;
+pub mod repair;
 pub mod summary;
 pub mod terminal;
 
@@ -11,3 +12,4 @@ mod folder;
 
 pub use error::{Error, Result};
 pub use folder::folder_name;
+pub use repair::{RepairSummary, repair_sql};

@@ -6,5 +6,6 @@ mod every_type;
 mod json_files;
 mod parquet_files;
 mod python;
+mod repair_sql;
 mod sample_run;
 mod terminal;

@@ -1,6 +1,7 @@
 //! Difference files read back, a batch at a time.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::vec;
@@ -33,22 +34,47 @@ const BATCH_ROWS: usize = 1024;
 /// Files that are missing, damaged, or of a later version. Each item can fail
 /// too; after an error there are no more items.
 pub fn differences(run_dir: &Path, table: &TableOutcome) -> Result<Differences> {
+    differences_where(run_dir, table, |_, _| true)
+}
+
+/// Those of some kinds; the others' values are not even decoded.
+pub(crate) fn differences_where(
+    run_dir: &Path,
+    table: &TableOutcome,
+    wanted: impl Fn(Kind, Status) -> bool + Send + 'static,
+) -> Result<Differences> {
     let paths: Vec<PathBuf> = table.files.iter().map(|file| run_dir.join(file)).collect();
     let rows = match &table.plan {
         Some(plan) => Some(RowReader::new(plan).map_err(|e| Error::malformed(run_dir, e))?),
         None if paths.is_empty() => None,
         None => return Err(Error::malformed(run_dir, "a table has differences and no plan")),
     };
-    Ok(Differences { rows, paths: paths.into_iter(), open: None, ready: Vec::new().into_iter() })
+    Ok(Differences {
+        rows,
+        wanted: Wanted(Box::new(wanted)),
+        paths: paths.into_iter(),
+        open: None,
+        ready: Vec::new().into_iter(),
+    })
 }
 
 /// See [`differences`].
 #[derive(Debug)]
 pub struct Differences {
     rows: Option<RowReader>,
+    wanted: Wanted,
     paths: vec::IntoIter<PathBuf>,
     open: Option<(PathBuf, ParquetRecordBatchReader)>,
     ready: vec::IntoIter<Difference>,
+}
+
+/// Which differences to read.
+struct Wanted(Box<dyn Fn(Kind, Status) -> bool + Send>);
+
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wanted")
+    }
 }
 
 impl Iterator for Differences {
@@ -81,7 +107,8 @@ impl Differences {
                 match reader.next() {
                     Some(batch) => {
                         let batch = batch.map_err(|e| Error::malformed(path, e))?;
-                        self.ready = rows.read(&batch).map_err(|e| Error::malformed(path, e))?.into_iter();
+                        self.ready =
+                            rows.read(&batch, &self.wanted).map_err(|e| Error::malformed(path, e))?.into_iter();
                         return Ok(true);
                     }
                     None => self.open = None,
@@ -134,19 +161,24 @@ impl RowReader {
         Ok(Self { positions: positions(&layout.source), target_positions: positions(&layout.target), layout })
     }
 
-    fn read(&self, batch: &RecordBatch) -> Result<Vec<Difference>, Unexpected> {
-        let mut all = Vec::with_capacity(batch.num_rows());
+    fn read(&self, batch: &RecordBatch, wanted: &Wanted) -> Result<Vec<Difference>, Unexpected> {
+        let mut all = Vec::new();
         let kind = texts(batch, layout::KIND)?;
         let status = texts(batch, layout::STATUS)?;
         let changed = named(batch, layout::CHANGED_COLUMNS)?.as_list_opt::<i32>();
         let changed = changed.ok_or(Unexpected(layout::CHANGED_COLUMNS))?;
         for row in 0..batch.num_rows() {
+            let kind = kind_of(kind.value(row)).ok_or(Unexpected(layout::KIND))?;
+            let status = status_of(status.value(row)).ok_or(Unexpected(layout::STATUS))?;
+            if !wanted.0(kind, status) {
+                continue;
+            }
             let names = changed.value(row);
             let names = names.as_string_opt::<i32>().ok_or(Unexpected(layout::CHANGED_COLUMNS))?;
             let changed = names.iter().map(|name| self.positions.get(name?).copied());
             let mut difference = Difference {
-                kind: kind_of(kind.value(row)).ok_or(Unexpected(layout::KIND))?,
-                status: status_of(status.value(row)).ok_or(Unexpected(layout::STATUS))?,
+                kind,
+                status,
                 range: u32::try_from(number::<Int32Type>(batch, layout::RANGE, row)?)
                     .map_err(|_| Unexpected(layout::RANGE))?,
                 changed: changed.collect::<Option<_>>().ok_or(Unexpected(layout::CHANGED_COLUMNS))?,

@@ -14,7 +14,9 @@ mod tables;
 mod text;
 
 pub use run::render;
+pub(crate) use sample::key;
 pub use sample::{render_sample, sample_differences};
+pub(crate) use text::clean;
 
 /// How to render.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
