@@ -151,9 +151,8 @@ fn options(args: &VerifyArgs, config: Config, tables: Vec<Table>, run_id: &str) 
         },
         equality: Equality { naive_zone_minutes: zone.map(|zone| zone.minutes) },
         selection: selection(&args.selection, config, tables),
-        spill_dir: defaults.spill_dir,
-        range_rows: defaults.range_rows,
-        memory: defaults.memory,
+        // What else there is to set is no matter of taste, so it has no word of its own.
+        ..defaults
     }
 }
 

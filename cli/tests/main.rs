@@ -3,6 +3,7 @@
 
 mod support;
 
+mod bad_input;
 mod completions;
 mod config;
 mod demo;
@@ -13,3 +14,4 @@ mod json;
 mod output;
 mod run_folder;
 mod secrets;
+mod servers;
