@@ -93,7 +93,8 @@ fn a_table_without_the_right_to_read_is_3() {
 #[test]
 fn a_type_that_is_not_known_is_3_and_names_the_column() {
     let place = Place::new();
-    let sql = "CREATE TABLE places (id INT PRIMARY KEY, spot point, name text); INSERT INTO places VALUES (1, '(1,2)', 'x');";
+    let sql =
+        "CREATE TABLE places (id INT PRIMARY KEY, spot point, name text); INSERT INTO places VALUES (1, '(1,2)', 'x');";
     let (source, target) = (filled(Family::Postgres, Side::Source, sql), filled(Family::Postgres, Side::Target, sql));
     let ended = place.run(&["verify", source.url(), target.url()]);
     assert_eq!(ended.code, Some(3), "{ended:#?}");
@@ -131,7 +132,10 @@ fn a_server_that_dies_in_the_middle_of_a_range_is_3() {
     assert!(ended.stdout.contains("closed the connection"), "{ended:#?}");
     let verdicts = verdicts(&place.path().join("run"));
     assert_eq!(verdicts[0], own(("t", "incomplete")), "{verdicts:?}");
-    assert!(verdicts.iter().all(|(_, verdict)| verdict != "different"), "what was not read is no difference: {verdicts:?}");
+    assert!(
+        verdicts.iter().all(|(_, verdict)| verdict != "different"),
+        "what was not read is no difference: {verdicts:?}"
+    );
     assert!(!place.path().join("run/differences").exists() || parquet_files(&place.path().join("run")).is_empty());
 }
 
@@ -161,7 +165,8 @@ struct SmallDisk(std::path::PathBuf);
 impl SmallDisk {
     fn mount(folder: &Path) -> Self {
         std::fs::create_dir(folder).unwrap();
-        let status = Command::new("mount").args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"]).arg(folder).status().unwrap();
+        let status =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"]).arg(folder).status().unwrap();
         assert!(status.success(), "this test has to mount a small file system, which takes root");
         Self(folder.to_owned())
     }
