@@ -200,7 +200,8 @@ async fn large_files_are_estimated_without_counting() {
     let mut file = File::with(
         "CREATE TABLE ballast(b BLOB); INSERT INTO ballast VALUES (zeroblob(70000000)); \
          CREATE TABLE dense(a INTEGER PRIMARY KEY, b TEXT); CREATE TABLE sparse(a INTEGER PRIMARY KEY, b TEXT); \
-         CREATE TABLE no_rowid(a INTEGER PRIMARY KEY, b TEXT) WITHOUT ROWID; CREATE TABLE none(a)",
+         CREATE TABLE no_rowid(a INTEGER PRIMARY KEY, b TEXT) WITHOUT ROWID; CREATE TABLE none(a); \
+         CREATE TABLE shadowed(rowid TEXT, b); INSERT INTO shadowed VALUES ('x', 1), ('y', 2)",
     )
     .await;
     file.run(
@@ -225,6 +226,7 @@ async fn large_files_are_estimated_without_counting() {
         assert!(bytes <= 75_000_000, "{name}: {bytes}");
     }
     assert_eq!(of("none").await, (0, 0));
+    assert_eq!(of("shadowed").await.0, 2, "a column called `rowid` is not the row number");
 
     file.run("ANALYZE").await;
     let db = file.open().await;
