@@ -7,6 +7,8 @@
 //! the sessions are pinned so that a quote means what we think it means
 //! (`standard_conforming_strings`, `NO_BACKSLASH_ESCAPES` absent or irrelevant).
 
+use std::fmt::Write as _;
+
 use crate::display;
 use crate::engine::Engine;
 use crate::range::{KeyRange, KeyValues};
@@ -148,8 +150,47 @@ fn sqlite_float(v: f64) -> String {
     } else if v.is_nan() {
         "NULL".to_owned()
     } else {
-        format!("{v:e}")
+        let text = format!("{v:e}");
+        if is_read_exactly(&text) { text } else { scaled(v) }
     }
+}
+
+/// Up to 15 digits and 22 powers of ten are one exact operation on doubles,
+/// however it is done. Beyond that SQLite's reading of decimals is off by the last
+/// bit now and then, by its version (measured: -1.4689374021060138e246 with the
+/// one that sqlx brings).
+fn is_read_exactly(scientific: &str) -> bool {
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    // The last digit's power of ten, not the first one's, is what is multiplied.
+    let power = exponent.parse::<i64>().unwrap_or(i64::MAX) - i64::try_from(digits).unwrap_or(i64::MAX) + 1;
+    digits <= 15 && power.abs() <= 22
+}
+
+/// `v` as an integer times powers of two: no step of it rounds.
+fn scaled(v: f64) -> String {
+    const STEP: i64 = 60;
+    let bits = v.to_bits();
+    let fraction = bits & ((1 << 52) - 1);
+    let biased = i64::try_from((bits >> 52) & 0x7FF).unwrap_or(0);
+    // Below the smallest normal number there is no hidden bit.
+    let (mut mantissa, mut exponent) =
+        if biased == 0 { (fraction, -1074) } else { (fraction | 1 << 52, biased - 1075) };
+    if mantissa != 0 {
+        exponent += i64::from(mantissa.trailing_zeros());
+        mantissa >>= mantissa.trailing_zeros();
+    }
+    let sign = if v.is_sign_negative() { "-" } else { "" };
+    let operator = if exponent < 0 { '/' } else { '*' };
+    let mut text = format!("(CAST({sign}{mantissa} AS REAL)");
+    let mut left = exponent.abs();
+    while left > 0 {
+        let step = left.min(STEP);
+        let _ = write!(text, " {operator} {}", 1u64 << step);
+        left -= step;
+    }
+    text.push(')');
+    text
 }
 
 /// A statement ends at a NUL, so text that holds one goes by way of a blob.
@@ -360,6 +401,21 @@ mod tests {
         assert_eq!(literal(Engine::MySql, column, &text("a'b")), "'a''b'");
         assert_eq!(literal(Engine::MySql, column, &text("\\'")), "_utf8mb4 x'5c27'");
         assert_eq!(literal(Engine::Sqlite, column, &text("a\0b")), "CAST(x'610062' AS TEXT)");
+    }
+
+    #[test]
+    fn sqlite_reads_doubles_exactly() {
+        let table = table_of(&[("c", Logical::Float64, false)]);
+        let of = |v| literal(Engine::Sqlite, &table.columns[0], &Value::F64(v));
+        assert_eq!(of(0.1), "1e-1");
+        assert_eq!(of(-123_456.789), "-1.23456789e5");
+        assert_eq!(of(f64::NEG_INFINITY), "-9e999");
+        assert_eq!(of(0.1 + 0.2), "(CAST(1351079888211149 AS REAL) / 4503599627370496)");
+        assert_eq!(of(-9_007_199_254_740_991.0), "(CAST(-9007199254740991 AS REAL))");
+        assert_eq!(of(2f64.powi(100) * 3.0), "(CAST(3 AS REAL) * 1152921504606846976 * 1099511627776)");
+        assert!(of(f64::from_bits(1)).starts_with("(CAST(1 AS REAL) / 1152921504606846976"));
+        assert_eq!(of(1e22), "1e22");
+        assert_ne!(of(1e23), "1e23");
     }
 
     #[test]
