@@ -7,5 +7,7 @@ mod json_files;
 mod parquet_files;
 mod python;
 mod repair_sql;
+mod repair_sqlite;
+mod repair_values;
 mod sample_run;
 mod terminal;

@@ -269,12 +269,21 @@ fn for_sqlite(value: OwnedValue, rule: Rule) -> OwnedValue {
 /// would end the whole transaction.
 fn holds(engine: Engine, logical: Logical, value: &OwnedValue) -> bool {
     match engine {
-        Engine::Sqlite => {
-            !matches!(value, Value::F64(v) if v.is_nan()) && !matches!(value, Value::F32(v) if v.is_nan())
-        }
+        Engine::Sqlite => sqlite_holds(value),
         Engine::Postgres => postgres_holds(logical, value) && in_type(logical, value),
         Engine::MySql => mysql_holds(value) && in_type(logical, value),
         Engine::SqlServer | Engine::MongoDb => false,
+    }
+}
+
+/// Whole numbers beyond 64 bits and decimals would become doubles.
+fn sqlite_holds(value: &OwnedValue) -> bool {
+    match value {
+        Value::F64(v) => !v.is_nan(),
+        Value::F32(v) => !v.is_nan(),
+        Value::UInt(v) => i64::try_from(*v).is_ok(),
+        Value::Decimal(_) => false,
+        _ => true,
     }
 }
 

@@ -25,6 +25,9 @@ pub(super) struct Statements<'a> {
     table: String,
     /// MySQL columns that an `UPDATE` may set to the present time by itself.
     clocks: Vec<(usize, String)>,
+    /// Whether the server itself keeps the key unique. By a key that a person
+    /// chose it may find several rows where we mean one.
+    is_unique: bool,
 }
 
 impl<'a> Statements<'a> {
@@ -40,6 +43,7 @@ impl<'a> Statements<'a> {
             plan,
             table: sql::table(engine, &plan.target.name),
             clocks: clocks.map(|(i, column)| (i, name(engine, &column.name))).collect(),
+            is_unique: is_unique(plan),
         }
     }
 
@@ -146,8 +150,14 @@ impl<'a> Statements<'a> {
         let key = target.get(..self.plan.key_len).filter(|key| !key.is_empty()).ok_or(NoStatement::Incomplete)?;
         let conditions = key.iter().enumerate().map(|(i, value)| {
             let (_, column) = self.column(i)?;
-            Ok(self.dialect.is(column, value, false))
+            Ok(self.dialect.is(column, value, !self.is_unique))
         });
         conditions.collect()
     }
+}
+
+fn is_unique(plan: &TablePlan) -> bool {
+    let key: Vec<usize> = plan.columns.iter().take(plan.key_len).map(|pair| pair.target).collect();
+    let mut keys = plan.target.unique_keys.iter().chain(&plan.target.primary_key);
+    keys.any(|unique| unique.columns.iter().all(|column| key.contains(column)))
 }
