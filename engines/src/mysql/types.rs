@@ -127,7 +127,9 @@ impl<'a> Charset<'a> {
 }
 
 /// The bytes that stand for a text the server could not convert: no UTF-8
-/// begins with them, so that the decoder reports the column.
+/// begins with them, so that the decoder reports the column. As they are no
+/// text, the server sends the others as bytes too; a CAST to that end is NULL
+/// in MariaDB where the text is longer than `max_allowed_packet`.
 const UNCONVERTED: &str = "x'FF'";
 
 /// The expression that reads `column` so that [`super::decode`] gets its exact
@@ -143,7 +145,7 @@ pub(super) fn selected(column: &Column) -> String {
             format!(
                 "CASE WHEN {name} IS NULL THEN NULL \
                  WHEN {} = {} AND LOCATE(_utf8mb4 x'EFBFBD', {text} COLLATE utf8mb4_bin) = 0 \
-                 THEN CAST({text} AS BINARY) ELSE {UNCONVERTED} END",
+                 THEN {text} ELSE {UNCONVERTED} END",
                 marks(&name),
                 marks(&text),
             )
