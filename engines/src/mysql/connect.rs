@@ -59,9 +59,9 @@ impl Opener {
             let connection = connection.map_err(|e| connect_error(&self.location, e))?;
             self.pin(connection).await
         });
-        opened.await.unwrap_or_else(|_| {
-            Err(connect_error(&self.location, WireError::Io(std::io::ErrorKind::TimedOut.into())))
-        })
+        opened
+            .await
+            .unwrap_or_else(|_| Err(connect_error(&self.location, WireError::Io(std::io::ErrorKind::TimedOut.into()))))
     }
 
     /// Makes a session mean what we think it means, whatever the server's own
@@ -123,9 +123,8 @@ const PIN: &[&str] = &[
 
 /// Statistics as they are now, not of yesterday; and a list of many keys is
 /// looked up in the index, whatever memory that takes.
-const PIN_MYSQL: &[&str] = &[
-    "SET SESSION max_execution_time = 0, information_schema_stats_expiry = 0, range_optimizer_max_mem_size = 0",
-];
+const PIN_MYSQL: &[&str] =
+    &["SET SESSION max_execution_time = 0, information_schema_stats_expiry = 0, range_optimizer_max_mem_size = 0"];
 
 /// A list of many keys is looked up in the index, and not turned into a join
 /// with other rules for comparing.

@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn a_url_says_it_all() {
-        let login = login("mysql://a%40b:p%3A%2Fw%C3%A9@[::1]:3307/sh%20op?ssl-mode=VERIFY_CA&ssl-ca=/c/a.pem").unwrap();
+        let login =
+            login("mysql://a%40b:p%3A%2Fw%C3%A9@[::1]:3307/sh%20op?ssl-mode=VERIFY_CA&ssl-ca=/c/a.pem").unwrap();
         assert_eq!((login.user.as_str(), login.database.as_str()), ("a@b", "sh op"));
         assert_eq!(login.password.expose_secret(), "p:/wé");
         assert_eq!((login.host.as_str(), login.port), ("::1", 3307));

@@ -24,9 +24,9 @@ pub(super) fn between(low: &Value<'_>, high: &Value<'_>, pieces: u64) -> Vec<Own
         ) if scale == other => {
             numbers(*a, *b, &|n| Some(Value::Decimal(Decimal::Small { coefficient: n, scale: *scale })))
         }
-        (Value::Date(Date::Days(a)), Value::Date(Date::Days(b))) => numbers((*a).into(), (*b).into(), &|n| {
-            i32::try_from(n).ok().map(|days| Value::Date(Date::Days(days)))
-        }),
+        (Value::Date(Date::Days(a)), Value::Date(Date::Days(b))) => {
+            numbers((*a).into(), (*b).into(), &|n| i32::try_from(n).ok().map(|days| Value::Date(Date::Days(days))))
+        }
         (Value::Timestamp(Moment::Micros(a)), Value::Timestamp(Moment::Micros(b))) => {
             numbers((*a).into(), (*b).into(), &|n| small(n).map(|v| Value::Timestamp(Moment::Micros(v))))
         }

@@ -130,7 +130,12 @@ mod tests {
         };
         let keys = [vec![Value::Int(7), Value::Text("x".into()), Value::Date(crate::value::Date::Days(0))]];
         assert_eq!(
-            statement(Flavor::Original, &table, &[2, 0, 1], &[vec![keys[0][2].clone(), keys[0][0].clone(), keys[0][1].clone()]]),
+            statement(
+                Flavor::Original,
+                &table,
+                &[2, 0, 1],
+                &[vec![keys[0][2].clone(), keys[0][0].clone(), keys[0][1].clone()]]
+            ),
             "SELECT i, DENSE_RANK() OVER (ORDER BY k0, k1, k2) FROM (SELECT 0 AS i, `c` AS k0, `a` AS k1, `b` AS k2 \
              FROM `s`.`t` WHERE FALSE UNION ALL VALUES ROW(0, CAST('1970-01-01' AS DATETIME(6)), 7, \
              CONVERT('x' USING latin1) COLLATE latin1_bin)) AS given"

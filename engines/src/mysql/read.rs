@@ -58,11 +58,8 @@ pub(super) async fn read(pool: &Pool, request: ReadRequest<'_>, out: mpsc::Sende
 /// The number of rows that meet `filter`.
 pub(super) async fn count(pool: &Pool, table: &Table, filter: Option<&str>) -> Result<u64> {
     let what = format!("counting `{}`", table.name);
-    let statement = format!(
-        "SELECT COUNT(*) FROM {}{}",
-        sql::table(Engine::MySql, &table.name),
-        sql::where_clause(&[filter])
-    );
+    let statement =
+        format!("SELECT COUNT(*) FROM {}{}", sql::table(Engine::MySql, &table.name), sql::where_clause(&[filter]));
     let grid = pool.lease().await?.query(&what, &statement).await?;
     let cell = grid.rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten();
     cell.and_then(|text| text.parse().ok()).ok_or_else(|| query_error(pool.location(), what, NO_CATALOG))

@@ -134,7 +134,8 @@ async fn names_of_any_kind_work(family: Family) {
 
 async fn estimates_follow_the_data(family: Family) {
     let here = Here::new(family, "estimates").await;
-    here.execute(&format!("CREATE TABLE t (id INT PRIMARY KEY, pad VARCHAR(200)); {}", super::numbers("t", 20_000))).await;
+    here.execute(&format!("CREATE TABLE t (id INT PRIMARY KEY, pad VARCHAR(200)); {}", super::numbers("t", 20_000)))
+        .await;
     here.execute("UPDATE t SET pad = REPEAT('x', 200); ANALYZE TABLE t").await;
     let table = here.table("t").await;
     assert!((10_000..40_000).contains(&table.row_estimate), "{}", table.row_estimate);

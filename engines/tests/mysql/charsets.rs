@@ -119,7 +119,9 @@ async fn ascii_is_not_utf8(family: Family) {
     .await;
     let stored = here
         .server
-        .execute("CREATE TABLE raw (v VARBINARY(9)); INSERT INTO raw VALUES (x'C3A9'); INSERT INTO t SELECT 2, v FROM raw")
+        .execute(
+            "CREATE TABLE raw (v VARBINARY(9)); INSERT INTO raw VALUES (x'C3A9'); INSERT INTO t SELECT 2, v FROM raw",
+        )
         .await;
     let table = here.table("t").await;
     let read = read(&*here.engine, &table, Scope::All, None).await;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use switchback_engines::mysql::MySql;
 use switchback_engines::{
-    ConnectOptions, Database, DatabaseUrl, KeyRange, KeyValues, OwnedValue, RawBatch, ReadRequest, Result, Scope, Table,
-    TableRef, Value,
+    ConnectOptions, Database, DatabaseUrl, KeyRange, KeyValues, OwnedValue, RawBatch, ReadRequest, Result, Scope,
+    Table, TableRef, Value,
 };
 use switchback_fixtures::{Family, Server, Side, TestDatabase, database};
 use tokio::sync::mpsc;
@@ -113,7 +113,8 @@ async fn read_columns(
         }
         decoded.map(|()| (rows, announced))
     };
-    let (count, collected) = tokio::join!(engine.read(ReadRequest { table, columns, scope, filter }, sender), collected);
+    let (count, collected) =
+        tokio::join!(engine.read(ReadRequest { table, columns, scope, filter }, sender), collected);
     let count = count?;
     let (mut rows, announced) = collected?;
     assert_eq!(count, rows.len() as u64, "what the read reports");

@@ -99,7 +99,10 @@ impl Tls {
 
     pub(in crate::mysql) async fn secure(&self, plain: Box<dyn Stream>) -> WireResult<Box<dyn Stream>> {
         let name = self.name.clone().ok_or_else(|| {
-            WireError::Tls(std::io::Error::new(std::io::ErrorKind::InvalidInput, "the host's name cannot be in a certificate"))
+            WireError::Tls(std::io::Error::new(
+                std::io::ErrorKind::InvalidInput,
+                "the host's name cannot be in a certificate",
+            ))
         })?;
         let secure = self.connector.connect(name, plain).await.map_err(WireError::Tls)?;
         Ok(Box::new(secure))
