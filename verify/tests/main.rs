@@ -6,6 +6,7 @@
 
 mod collect;
 mod load;
+mod lookalikes;
 mod modes;
 mod pairings;
 mod races;
