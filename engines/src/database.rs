@@ -107,6 +107,7 @@ pub trait Database: Send + Sync {
 /// [`crate::Error::Connect`] with the reason sorted; [`crate::Error::Url`] when
 /// this build has no driver for the engine.
 pub async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Result<Arc<dyn Database>> {
+    let _ = options;
     match url.engine() {
         #[cfg(feature = "postgres")]
         crate::Engine::Postgres => Ok(Arc::new(crate::postgres::Postgres::connect(url, options).await?)),

@@ -21,6 +21,7 @@ pub mod engine;
 pub mod error;
 #[cfg(feature = "mysql")]
 pub mod mysql;
+pub mod pack;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod range;
@@ -36,7 +37,7 @@ pub use batch::{DecodeRows, RawBatch};
 pub use database::{ConnectOptions, Database, ReadRequest, Scope, connect};
 pub use decimal::Decimal;
 pub use engine::{Engine, Flavor, ServerInfo};
-pub use error::{Class, ConnectFault, Error, QueryFault, Result};
+pub use error::{Cause, Class, ConnectFault, Error, QueryFault, Result};
 pub use range::{KeyRange, KeyValues};
 pub use table::{Column, ForeignKey, Key, Logical, Table, TableRef};
 pub use url::DatabaseUrl;

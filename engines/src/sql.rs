@@ -7,8 +7,7 @@
 //! the sessions are pinned so that a quote means what we think it means
 //! (`standard_conforming_strings`, `NO_BACKSLASH_ESCAPES` absent or irrelevant).
 
-use std::fmt::Write as _;
-
+use crate::decimal::Decimal;
 use crate::display;
 use crate::engine::Engine;
 use crate::range::{KeyRange, KeyValues};
@@ -50,10 +49,41 @@ pub fn literal(engine: Engine, column: &Column, value: &Value<'_>) -> String {
     }
 }
 
-/// Always a quoted string: PostgreSQL gives an untyped literal the type of
-/// what it is compared with, domains and enums included.
+/// A quoted string wherever the column's type can hold the value: PostgreSQL
+/// gives an untyped literal the type of what it is compared with, domains and
+/// enums included.
 fn postgres_literal(column: &Column, value: &Value<'_>) -> String {
-    let text = match (column.logical, value) {
+    match column.logical {
+        // A key found on another server may be no integer of this size at all;
+        // it is compared as the number it is, where `'…'` would be refused.
+        Some(Logical::Int { bits, unsigned }) if !is_integer_of(value, bits, unsigned) => {
+            format!("{}::numeric", quoted(&postgres_text(column, value)))
+        }
+        // Read as money itself, the decimal point would depend on `lc_monetary`.
+        Some(Logical::Decimal { .. }) if postgres_base(column) == "money" => {
+            format!("{}::numeric::money", quoted(&postgres_text(column, value)))
+        }
+        _ => quoted(&postgres_text(column, value)),
+    }
+}
+
+fn is_integer_of(value: &Value<'_>, bits: u8, unsigned: bool) -> bool {
+    let value = match value {
+        Value::Bool(_) => return true,
+        Value::Int(v) => i128::from(*v),
+        Value::UInt(v) => i128::from(*v),
+        Value::Decimal(Decimal::Small { coefficient, scale: 0 }) => *coefficient,
+        _ => return false,
+    };
+    let (low, high) = match (bits.min(64), unsigned) {
+        (bits, true) => (0, 1 << bits),
+        (bits, false) => (-(1 << (bits - 1)), 1 << (bits - 1)),
+    };
+    (low..high).contains(&value)
+}
+
+fn postgres_text(column: &Column, value: &Value<'_>) -> String {
+    match (column.logical, value) {
         (Some(Logical::Bool), Value::Int(v)) => (*v != 0).to_string(),
         (Some(Logical::Int { .. } | Logical::Decimal { .. }), Value::Bool(v)) => u8::from(*v).to_string(),
         (Some(Logical::Uuid), Value::Bytes(v)) => match <[u8; 16]>::try_from(v.as_ref()) {
@@ -62,8 +92,31 @@ fn postgres_literal(column: &Column, value: &Value<'_>) -> String {
         },
         (Some(Logical::Bytes { .. }), Value::Text(v)) => format!("\\x{}", display::hex(v.as_bytes())),
         _ => display::text(value).unwrap_or_default(),
-    };
-    quoted(&text)
+    }
+}
+
+/// What the catalog of PostgreSQL puts between a column's type and the domain
+/// that the column was declared with: `numeric(12,2) (domain public.price)`.
+pub(crate) const POSTGRES_DOMAIN: &str = " (domain ";
+
+/// The column's type with its domain resolved, as PostgreSQL writes it.
+pub(crate) fn postgres_base(column: &Column) -> &str {
+    column.native.split_once(POSTGRES_DOMAIN).map_or(column.native.as_str(), |(base, _)| base)
+}
+
+/// The operator `symbol` for `column`, qualified where it has to be.
+///
+/// Without its schema in the search path `citext` would be compared as `text`,
+/// that is with another order than its index has; and a search path that others
+/// can write to would let them put operators under our statements.
+fn operator(engine: Engine, column: &Column, symbol: &str) -> String {
+    match engine {
+        Engine::Postgres => match postgres_base(column).strip_suffix(".citext") {
+            Some(schema) => format!("OPERATOR({schema}.{symbol})"),
+            None => symbol.to_owned(),
+        },
+        Engine::MySql | Engine::SqlServer | Engine::MongoDb | Engine::Sqlite => symbol.to_owned(),
+    }
 }
 
 fn mysql_literal(column: &Column, value: &Value<'_>) -> String {
@@ -144,62 +197,86 @@ fn sqlite_literal(column: &Column, value: &Value<'_>) -> String {
 }
 
 /// SQLite has no word for infinity, but reads a number too large as one.
+///
+/// It also reads one in six of the doubles beyond some 1e±100 a unit in the last
+/// place off (3.51), as a power of ten that large is itself rounded there. Between
+/// those bounds, 17 digits leave it no choice. Numbers beyond are written as one
+/// between, times or divided by a power of two, which is exact.
 fn sqlite_float(v: f64) -> String {
+    const STEP: f64 = f64::from_bits((1023 + 300) << 52);
     if v.is_infinite() {
-        if v > 0.0 { "9e999" } else { "-9e999" }.to_owned()
-    } else if v.is_nan() {
-        "NULL".to_owned()
-    } else {
-        let text = format!("{v:e}");
-        if is_read_exactly(&text) { text } else { scaled(v) }
+        return if v > 0.0 { "9e999" } else { "-9e999" }.to_owned();
     }
+    if v.is_nan() {
+        return "NULL".to_owned();
+    }
+    // What people write: few decimals, and far from any doubt.
+    let plain = format!("{v:?}");
+    if plain.split_once('.').is_some_and(|(_, decimals)| decimals.len() <= 10 && !decimals.contains('e')) {
+        return plain;
+    }
+    let (mut near, mut back) = (v, String::new());
+    while near.abs() >= 1e100 {
+        near /= STEP;
+        back.push_str(&format!(" * {STEP:.16e}"));
+    }
+    while near.abs() < 1e-80 {
+        near *= STEP;
+        back.push_str(&format!(" / {STEP:.16e}"));
+    }
+    if back.is_empty() { format!("{near:.16e}") } else { format!("({near:.16e}{back})") }
 }
 
-/// Up to 15 digits and 22 powers of ten are one exact operation on doubles,
-/// however it is done. Beyond that SQLite's reading of decimals is off by the last
-/// bit now and then, by its version (measured: -1.4689374021060138e246 with the
-/// one that sqlx brings).
-fn is_read_exactly(scientific: &str) -> bool {
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
-    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
-    // The last digit's power of ten, not the first one's, is what is multiplied.
-    let power = exponent.parse::<i64>().unwrap_or(i64::MAX) - i64::try_from(digits).unwrap_or(i64::MAX) + 1;
-    digits <= 15 && power.abs() <= 22
-}
-
-/// `v` as an integer times powers of two: no step of it rounds.
-fn scaled(v: f64) -> String {
-    const STEP: i64 = 60;
-    let bits = v.to_bits();
-    let fraction = bits & ((1 << 52) - 1);
-    let biased = i64::try_from((bits >> 52) & 0x7FF).unwrap_or(0);
-    // Below the smallest normal number there is no hidden bit.
-    let (mut mantissa, mut exponent) =
-        if biased == 0 { (fraction, -1074) } else { (fraction | 1 << 52, biased - 1075) };
-    if mantissa != 0 {
-        exponent += i64::from(mantissa.trailing_zeros());
-        mantissa >>= mantissa.trailing_zeros();
-    }
-    let sign = if v.is_sign_negative() { "-" } else { "" };
-    let operator = if exponent < 0 { '/' } else { '*' };
-    let mut text = format!("(CAST({sign}{mantissa} AS REAL)");
-    let mut left = exponent.abs();
-    while left > 0 {
-        let step = left.min(STEP);
-        let _ = write!(text, " {operator} {}", 1u64 << step);
-        left -= step;
-    }
-    text.push(')');
-    text
-}
-
-/// A statement ends at a NUL, so text that holds one goes by way of a blob.
+/// A statement ends at a NUL, so text that holds one is written with another
+/// character in its place. Not by way of a blob: a CAST has an affinity, which a
+/// comparison would apply to the column, and it reads the blob in the file's own
+/// encoding, which may be UTF-16.
 fn sqlite_text(text: &str) -> String {
-    if text.contains('\0') { format!("CAST(x'{}' AS TEXT)", display::hex(text.as_bytes())) } else { quoted(text) }
+    if !text.contains('\0') {
+        return quoted(text);
+    }
+    match ('\u{1}'..=char::MAX).find(|c| !text.contains(*c)) {
+        Some(stand_in) => {
+            let visible: String = text.chars().map(|c| if c == '\0' { stand_in } else { c }).collect();
+            format!("replace({}, char({}), char(0))", quoted(&visible), u32::from(stand_in))
+        }
+        // Text that holds every character there is, a megabyte at least.
+        None => format!("CAST(x'{}' AS TEXT)", display::hex(text.as_bytes())),
+    }
 }
 
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A literal to compare a key's column with. MySQL refuses to compare text that
+/// the column's character set cannot express, or compares it by the rules of
+/// another: what can't be expressed is a `?` in such a comparison, everywhere
+/// the same.
+fn key_literal(engine: Engine, column: &Column, value: &Value<'_>) -> String {
+    let plain = literal(engine, column, value);
+    let in_utf8mb4 = column.collation.as_ref().is_none_or(|c| c.starts_with("utf8mb4"));
+    match (engine, value) {
+        (Engine::MySql, Value::Text(text) | Value::Set(text) | Value::Json(text))
+            if !in_utf8mb4 && !text.is_ascii() =>
+        {
+            in_own_charset(column, &plain)
+        }
+        _ => plain,
+    }
+}
+
+/// A literal of MySQL's in the character set and collation of `column`.
+#[must_use]
+pub fn in_own_charset(column: &Column, literal: &str) -> String {
+    match &column.collation {
+        // A collation's name begins with its character set.
+        Some(collation) => {
+            let charset = collation.split('_').next().unwrap_or(collation);
+            format!("CONVERT({literal} USING {charset}) COLLATE {collation}")
+        }
+        None => literal.to_owned(),
+    }
 }
 
 /// A condition for the rows of `range`; `None` when that is all of them.
@@ -245,40 +322,63 @@ enum Bound {
 }
 
 fn compare(engine: Engine, table: &Table, key: &[usize], values: &KeyValues, bound: Bound) -> String {
-    let parts: Vec<(String, String)> = key
+    let parts: Vec<Part> = key
         .iter()
         .zip(values)
-        .filter_map(|(&i, value)| table.columns.get(i).map(|c| (name(engine, &c.name), literal(engine, c, value))))
+        .filter_map(|(&i, value)| table.columns.get(i).map(|c| Part::new(engine, c, value)))
         .collect();
     let (strict, loose) = match bound {
         Bound::AtLeast => (">", ">="),
         Bound::Below => ("<", "<"),
     };
-    if let [(column, value)] = parts.as_slice() {
-        return format!("{column} {loose} {value}");
-    }
+    // A row comparison takes one operator for all of its columns.
+    let same_operators = parts.iter().all(|p| p.operator(loose) == loose);
     match engine {
-        Engine::Postgres | Engine::Sqlite => {
-            let columns: Vec<&str> = parts.iter().map(|(c, _)| c.as_str()).collect();
-            let values: Vec<&str> = parts.iter().map(|(_, v)| v.as_str()).collect();
+        Engine::Postgres | Engine::Sqlite if same_operators && parts.len() > 1 => {
+            let columns: Vec<&str> = parts.iter().map(|p| p.name.as_str()).collect();
+            let values: Vec<&str> = parts.iter().map(|p| p.value.as_str()).collect();
             format!("({}) {loose} ({})", columns.join(", "), values.join(", "))
         }
-        Engine::MySql | Engine::SqlServer | Engine::MongoDb => lexicographic(&parts, strict, loose),
+        Engine::Postgres | Engine::Sqlite | Engine::MySql | Engine::SqlServer | Engine::MongoDb => {
+            lexicographic(&parts, strict, loose)
+        }
+    }
+}
+
+/// One column of a comparison.
+struct Part<'a> {
+    engine: Engine,
+    column: &'a Column,
+    name: String,
+    value: String,
+}
+
+impl<'a> Part<'a> {
+    fn new(engine: Engine, column: &'a Column, value: &Value<'_>) -> Self {
+        Self { engine, column, name: name(engine, &column.name), value: key_literal(engine, column, value) }
+    }
+
+    fn operator(&self, symbol: &str) -> String {
+        operator(self.engine, self.column, symbol)
+    }
+
+    fn compare(&self, symbol: &str) -> String {
+        format!("{} {} {}", self.name, self.operator(symbol), self.value)
     }
 }
 
 /// `a >= x AND (a > x OR (a = x AND b >= y))`: the first condition is implied,
 /// but it is the one the optimiser makes a range of.
-fn lexicographic(parts: &[(String, String)], strict: &str, loose: &str) -> String {
-    let Some(((column, value), rest)) = parts.split_first() else {
+fn lexicographic(parts: &[Part<'_>], strict: &str, loose: &str) -> String {
+    let Some((first, rest)) = parts.split_first() else {
         return "TRUE".to_owned();
     };
     if rest.is_empty() {
-        return format!("{column} {loose} {value}");
+        return first.compare(loose);
     }
     let outer = if strict == ">" { ">=" } else { "<=" };
     let inner = lexicographic(rest, strict, loose);
-    format!("({column} {outer} {value} AND ({column} {strict} {value} OR ({column} = {value} AND {inner})))")
+    format!("({} AND ({} OR ({} AND {inner})))", first.compare(outer), first.compare(strict), first.compare("="))
 }
 
 /// A condition for the rows whose key is one of `values`, as the server
@@ -286,10 +386,13 @@ fn lexicographic(parts: &[(String, String)], strict: &str, loose: &str) -> Strin
 #[must_use]
 pub fn in_keys(engine: Engine, table: &Table, key: &[usize], values: &[KeyValues]) -> String {
     let columns: Vec<&Column> = key.iter().filter_map(|&i| table.columns.get(i)).collect();
+    if columns.iter().any(|c| operator(engine, c, "=") != "=") {
+        return in_keys_spelled_out(engine, &columns, values);
+    }
     let names: Vec<String> = columns.iter().map(|c| name(engine, &c.name)).collect();
     let tuples: Vec<String> = values
         .iter()
-        .map(|tuple| columns.iter().zip(tuple).map(|(c, v)| literal(engine, c, v)).collect::<Vec<_>>().join(", "))
+        .map(|tuple| columns.iter().zip(tuple).map(|(c, v)| key_literal(engine, c, v)).collect::<Vec<_>>().join(", "))
         .collect();
     match names.as_slice() {
         [one] => format!("{one} IN ({})", tuples.join(", ")),
@@ -303,6 +406,15 @@ pub fn in_keys(engine: Engine, table: &Table, key: &[usize], values: &[KeyValues
             format!("({}) IN ({list})", many.join(", "))
         }
     }
+}
+
+/// `IN` for columns whose `=` has to be qualified, which `IN` has no way to say.
+fn in_keys_spelled_out(engine: Engine, columns: &[&Column], values: &[KeyValues]) -> String {
+    let equal = |tuple: &KeyValues| {
+        let parts = columns.iter().zip(tuple).map(|(c, v)| Part::new(engine, c, v).compare("="));
+        format!("({})", parts.collect::<Vec<_>>().join(" AND "))
+    };
+    values.iter().map(equal).collect::<Vec<_>>().join(" OR ")
 }
 
 /// `WHERE` with all conditions that are there, each in parentheses: a filter
@@ -320,20 +432,23 @@ pub fn where_clause(conditions: &[Option<&str>]) -> String {
 #[must_use]
 pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column) -> bool {
     let Some(logical) = own.logical else { return false };
+    let sqlite = engine == Engine::Sqlite;
     match logical {
         Logical::Bool
         | Logical::Int { .. }
         | Logical::Decimal { .. }
-        | Logical::Date
         | Logical::Year
         | Logical::Bytes { .. }
         | Logical::Binary { .. }
-        | Logical::Char { .. }
-        | Logical::Enum => engine != Engine::Sqlite || !matches!(logical, Logical::Date | Logical::Char { .. }),
-        Logical::Text { .. } => matches!(other.logical, Some(Logical::Text { .. } | Logical::Enum)),
-        Logical::Uuid => true,
+        | Logical::Enum => true,
+        Logical::Date => !sqlite,
+        // A UUID kept as text may be spelled in upper case.
+        Logical::Uuid => !sqlite,
+        Logical::Text { .. } | Logical::Char { .. } => {
+            matches!(other.logical, Some(Logical::Text { .. } | Logical::Char { .. } | Logical::Enum))
+        }
         Logical::Timestamp { digits } | Logical::Instant { digits } => {
-            engine != Engine::Sqlite
+            !sqlite
                 && match other.logical {
                     Some(Logical::Timestamp { digits: d } | Logical::Instant { digits: d }) => d >= digits,
                     _ => false,
@@ -400,22 +515,56 @@ mod tests {
         assert_eq!(literal(Engine::Postgres, column, &text("a'b\\")), "'a''b\\'");
         assert_eq!(literal(Engine::MySql, column, &text("a'b")), "'a''b'");
         assert_eq!(literal(Engine::MySql, column, &text("\\'")), "_utf8mb4 x'5c27'");
-        assert_eq!(literal(Engine::Sqlite, column, &text("a\0b")), "CAST(x'610062' AS TEXT)");
+        assert_eq!(literal(Engine::Sqlite, column, &text("\0'\u{1}")), "replace('\u{2}''\u{1}', char(2), char(0))");
     }
 
     #[test]
-    fn sqlite_reads_doubles_exactly() {
-        let table = table_of(&[("c", Logical::Float64, false)]);
-        let of = |v| literal(Engine::Sqlite, &table.columns[0], &Value::F64(v));
-        assert_eq!(of(0.1), "1e-1");
-        assert_eq!(of(-123_456.789), "-1.23456789e5");
-        assert_eq!(of(f64::NEG_INFINITY), "-9e999");
-        assert_eq!(of(0.1 + 0.2), "(CAST(1351079888211149 AS REAL) / 4503599627370496)");
-        assert_eq!(of(-9_007_199_254_740_991.0), "(CAST(-9007199254740991 AS REAL))");
-        assert_eq!(of(2f64.powi(100) * 3.0), "(CAST(3 AS REAL) * 1152921504606846976 * 1099511627776)");
-        assert!(of(f64::from_bits(1)).starts_with("(CAST(1 AS REAL) / 1152921504606846976"));
-        assert_eq!(of(1e22), "1e22");
-        assert_ne!(of(1e23), "1e23");
+    fn sqlite_reads_every_double_as_it_is() {
+        let cases = [
+            (0.0, "0.0"),
+            (-0.25, "-0.25"),
+            (5.0, "5.0"),
+            (1234.5678, "1234.5678"),
+            (0.1 + 0.2, "3.0000000000000004e-1"),
+            (-1e16, "-1.0000000000000000e16"),
+            (f64::INFINITY, "9e999"),
+            (1e150, "(4.9090934652977265e59 * 2.0370359763344861e90)"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(sqlite_float(value), expected);
+        }
+        let factors = |v: f64| sqlite_float(v).matches("2.0370359763344861e90").count();
+        assert_eq!((factors(f64::MAX), factors(5e-324), factors(1e-80)), (3, 3, 0));
+    }
+
+    #[test]
+    fn postgres_compares_a_number_that_is_no_integer_of_the_column_as_numeric() {
+        let table = table_of(&[("c", INT, false)]);
+        let column = &table.columns[0];
+        assert_eq!(literal(Engine::Postgres, column, &Value::Int(i64::MIN)), "'-9223372036854775808'");
+        assert_eq!(literal(Engine::Postgres, column, &Value::UInt(u64::MAX)), "'18446744073709551615'::numeric");
+        let half = Value::Decimal(Decimal::Small { coefficient: 15, scale: 1 });
+        assert_eq!(literal(Engine::Postgres, column, &half), "'1.5'::numeric");
+        let mut money = column.clone();
+        money.logical = Some(Logical::Decimal { precision: Some(19), scale: 2 });
+        money.native = "money (domain public.price)".to_owned();
+        assert_eq!(literal(Engine::Postgres, &money, &half), "'1.5'::numeric::money");
+    }
+
+    #[test]
+    fn postgres_compares_citext_with_its_own_operators() {
+        let mut table = table_of(&[("a", INT, false), ("b", TEXT, false)]);
+        table.columns[1].native = "\"my ext\".citext (domain public.email)".to_owned();
+        let range = KeyRange { lower: Some(vec![Value::Int(1), text("x")]), upper: None };
+        assert_eq!(
+            in_range(Engine::Postgres, &table, &[0, 1], &range).unwrap(),
+            "(\"a\" >= '1' AND (\"a\" > '1' OR (\"a\" = '1' AND \"b\" OPERATOR(\"my ext\".>=) 'x')))"
+        );
+        let keys = [vec![text("x")], vec![text("y")]];
+        assert_eq!(
+            in_keys(Engine::Postgres, &table, &[1], &keys),
+            "(\"b\" OPERATOR(\"my ext\".=) 'x') OR (\"b\" OPERATOR(\"my ext\".=) 'y')"
+        );
     }
 
     #[test]

@@ -1,1 +1,158 @@
-//! To come.
+//! PostgreSQL, 14 and later.
+//!
+//! - [`connect`]: URL, TLS, and the settings every session is pinned to.
+//! - [`pool`]: sessions, lent and closed.
+//! - [`catalog`]: tables, columns, keys, sizes.
+//! - [`types`], [`values`], [`numeric`], [`network`]: what a type means and how
+//!   its binary form is read.
+//! - [`read`], [`copy`], [`frame`], [`decode`]: rows by `COPY … (FORMAT binary)`.
+//! - [`scalar`]: statements with one value.
+//! - [`split`], [`rank`]: key ranges in the server's own order.
+//! - [`position`]: the version, and where the log stands.
+//! - [`fault`]: the driver's errors, sorted.
+//!
+//! Invariants: a session runs one statement at a time and every statement reads
+//! its own snapshot; nothing is written, and the sessions are read-only so that
+//! no function in a filter writes either; all SQL names its tables with their
+//! schema, because the search path is `pg_catalog` alone. A row filter of the
+//! operator's has to qualify what else it uses.
+//!
+//! Not compared are the children of an inheritance parent as its rows (they are
+//! tables of their own), and rows that a row-level security policy would hide:
+//! the server refuses to read such a table and the error says so.
+
+mod bytes;
+mod catalog;
+mod connect;
+mod copy;
+mod decode;
+mod fault;
+mod frame;
+mod network;
+mod numeric;
+mod pool;
+mod position;
+mod rank;
+mod read;
+mod scalar;
+mod split;
+mod types;
+mod values;
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use self::connect::Connector;
+use self::decode::CopyDecoder;
+use self::pool::Pool;
+use crate::batch::{DecodeRows, RawBatch};
+use crate::database::{ConnectOptions, Database, ReadRequest};
+use crate::engine::{Engine, Flavor, ServerInfo};
+use crate::error::{Error, QueryFault, Result};
+use crate::range::KeyValues;
+use crate::table::{Table, TableRef};
+use crate::url::DatabaseUrl;
+
+/// One PostgreSQL database.
+#[derive(Debug)]
+pub struct Postgres {
+    pool: Pool,
+    info: ServerInfo,
+    /// Which tables are partitioned, as it was when they were last described:
+    /// the one thing a read needs that a [`Table`] doesn't say.
+    partitioned: RwLock<HashMap<TableRef, bool>>,
+}
+
+impl Postgres {
+    /// Connects, and asks the server what it is.
+    ///
+    /// # Errors
+    /// [`Error::Url`] for a URL that this driver can't honour,
+    /// [`Error::Connect`] when there is no session to be had.
+    pub async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Result<Self> {
+        let connector = Connector::new(url, options.connect_timeout)?;
+        let pool = Pool::new(connector, options.connections_max);
+        let info = ServerInfo {
+            engine: Engine::Postgres,
+            flavor: Flavor::Original,
+            version: position::version(&pool).await?,
+            location: url.location().to_owned(),
+        };
+        Ok(Self { pool, info, partitioned: RwLock::new(HashMap::new()) })
+    }
+
+    async fn described(&self, table: &TableRef) -> Result<Option<catalog::Described>> {
+        let described = catalog::describe(&self.pool, table).await?;
+        if let Some(described) = &described {
+            let mut partitioned = self.partitioned.write().unwrap_or_else(PoisonError::into_inner);
+            partitioned.insert(table.clone(), described.partitioned);
+        }
+        Ok(described)
+    }
+
+    /// How `table` is named in a `FROM`.
+    async fn from(&self, table: &Table) -> Result<String> {
+        let known = self.partitioned.read().unwrap_or_else(PoisonError::into_inner).get(&table.name).copied();
+        let partitioned = match known {
+            Some(partitioned) => partitioned,
+            None => {
+                let described = self.described(&table.name).await?.ok_or_else(|| self.missing(&table.name))?;
+                described.partitioned
+            }
+        };
+        Ok(read::from(table, partitioned))
+    }
+
+    fn missing(&self, table: &TableRef) -> Error {
+        Error::Query {
+            location: self.info.location.clone(),
+            what: format!("looking up `{table}`"),
+            fault: QueryFault::Missing,
+            source: "there is no such table".into(),
+        }
+    }
+}
+
+#[async_trait]
+impl Database for Postgres {
+    fn info(&self) -> &ServerInfo {
+        &self.info
+    }
+
+    async fn position(&self) -> Result<Option<String>> {
+        position::position(&self.pool).await
+    }
+
+    async fn tables(&self) -> Result<Vec<TableRef>> {
+        catalog::tables(&self.pool).await
+    }
+
+    async fn describe(&self, table: &TableRef) -> Result<Option<Table>> {
+        Ok(self.described(table).await?.map(|described| described.table))
+    }
+
+    async fn count(&self, table: &Table, filter: Option<&str>) -> Result<u64> {
+        read::count(&self.pool, &self.from(table).await?, table, filter).await
+    }
+
+    async fn split_keys(&self, table: &Table, key: &[usize], rows_per_range: u64) -> Result<Vec<KeyValues>> {
+        let from = self.from(table).await?;
+        split::split_keys(&self.pool, split::Cut { from: &from, table, key, rows_per_range }).await
+    }
+
+    async fn rank_keys(&self, table: &Table, key: &[usize], keys: &[KeyValues]) -> Result<Vec<u64>> {
+        rank::rank_keys(&self.pool, &self.from(table).await?, table, key, keys).await
+    }
+
+    async fn read(&self, request: ReadRequest<'_>, out: mpsc::Sender<RawBatch>) -> Result<u64> {
+        let from = self.from(request.table).await?;
+        read::read(&self.pool, &from, request, out).await
+    }
+
+    fn decoder(&self, table: &Table, columns: &[usize]) -> Result<Arc<dyn DecodeRows>> {
+        Ok(Arc::new(CopyDecoder::new(table, columns)?))
+    }
+}

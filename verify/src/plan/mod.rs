@@ -4,7 +4,13 @@
 //! - [`table`]: one pair of tables: columns, key, rules, structure differences.
 
 #[cfg(feature = "run")]
+pub(crate) mod build;
+#[cfg(feature = "run")]
+pub(crate) mod ranges;
+#[cfg(feature = "run")]
 pub mod selection;
+#[cfg(feature = "run")]
+mod structure;
 pub mod table;
 
 pub use table::{ColumnPair, TablePlan};

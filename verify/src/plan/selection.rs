@@ -1,1 +1,313 @@
-//! Which tables, under which names.
+//! Which tables are compared, and with which.
+
+use std::fmt;
+use std::str::FromStr;
+
+use switchback_engines::{Engine, TableRef};
+
+use crate::options::{Selection, TableSettings};
+
+/// A name with `*` for any text and `?` for any one character, matched against
+/// `schema.table` and against `table` alone. Exact in case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Pattern(String);
+
+impl Pattern {
+    #[must_use]
+    pub fn matches(&self, table: &TableRef) -> bool {
+        glob(&self.0, &table.name) || glob(&self.0, &table.to_string())
+    }
+}
+
+/// Two tables that hold the same thing, or one that has no counterpart.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pairing {
+    pub(crate) source: Option<TableRef>,
+    pub(crate) target: Option<TableRef>,
+    pub(crate) settings: TableSettings,
+    /// All columns to leave out of this table, from all settings.
+    pub(crate) ignored: Vec<String>,
+}
+
+/// What was asked for does not fit the tables that are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mismatch {
+    pub(crate) message: String,
+    pub(crate) hint: String,
+}
+
+/// The tables of one side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Listed<'a> {
+    pub(crate) engine: Engine,
+    pub(crate) tables: &'a [TableRef],
+}
+
+/// Pairs the selected tables of both sides, sorted by name.
+pub(crate) fn pair_tables(
+    source: Listed<'_>,
+    target: Listed<'_>,
+    selection: &Selection,
+) -> Result<Vec<Pairing>, Mismatch> {
+    check_patterns(source, target, selection)?;
+    let mut pairings = Vec::new();
+    for table in source.tables.iter().filter(|t| is_selected(selection, t)) {
+        let settings = settings_of(selection, table);
+        let counterpart = match settings.target.as_deref() {
+            Some(name) => Some(named(target, name)?),
+            None => counterpart(source.engine, target, table),
+        };
+        pairings.push(Pairing {
+            ignored: ignored_columns(selection, &settings, Some(table), counterpart),
+            source: Some(table.clone()),
+            target: counterpart.cloned(),
+            settings,
+        });
+    }
+    refuse_shared_targets(&pairings)?;
+    let taken: Vec<TableRef> = pairings.iter().filter_map(|p| p.target.clone()).collect();
+    for table in target.tables.iter().filter(|t| is_selected(selection, t) && !taken.contains(t)) {
+        // A source table that was excluded under its own name takes its
+        // counterpart along.
+        let is_excluded = source
+            .tables
+            .iter()
+            .any(|s| !is_selected(selection, s) && counterpart(source.engine, target, s) == Some(table));
+        if !is_excluded {
+            pairings.push(Pairing { target: Some(table.clone()), ..Pairing::default() });
+        }
+    }
+    if pairings.is_empty() {
+        return Err(Mismatch {
+            message: "there is no table to compare".to_owned(),
+            hint: "check the databases in the two URLs, and what the accounts may see".to_owned(),
+        });
+    }
+    pairings.sort_by(|a, b| (&a.source, &a.target).cmp(&(&b.source, &b.target)));
+    Ok(pairings)
+}
+
+fn is_selected(selection: &Selection, table: &TableRef) -> bool {
+    let included = selection.include.is_empty() || selection.include.iter().any(|p| p.matches(table));
+    included && !selection.exclude.iter().any(|p| p.matches(table))
+}
+
+/// Nothing that names a table may name none: a typing error would otherwise
+/// pass for a comparison.
+fn check_patterns(source: Listed<'_>, target: Listed<'_>, selection: &Selection) -> Result<(), Mismatch> {
+    let exists = |p: &Pattern| source.tables.iter().chain(target.tables).any(|t| p.matches(t));
+    let unknown = |what: &str, name: &dyn fmt::Display| Mismatch {
+        message: format!("{what} `{name}` matches no table of either side"),
+        hint: "check the spelling; names are exact in case, and the account may lack the right to see the table"
+            .to_owned(),
+    };
+    if let Some(pattern) = selection.include.iter().find(|p| !exists(p)) {
+        return Err(unknown("the pattern", pattern));
+    }
+    if let Some(pattern) = selection.exclude.iter().find(|p| !exists(p)) {
+        return Err(unknown("the exclusion", pattern));
+    }
+    let of_column = selection.ignore_columns.iter().filter_map(|i| i.table.as_ref());
+    if let Some(pattern) = of_column.into_iter().find(|p| !exists(p)) {
+        return Err(unknown("the ignored column's table", pattern));
+    }
+    match selection.tables.iter().find(|s| !source.tables.iter().any(|t| is_named(t, &s.source))) {
+        Some(settings) => Err(Mismatch {
+            message: format!("the source has no table `{}`, which the settings name", settings.source),
+            hint: "check the spelling; names are exact in case".to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn is_named(table: &TableRef, name: &str) -> bool {
+    table.name == name || table.to_string() == name
+}
+
+fn settings_of(selection: &Selection, table: &TableRef) -> TableSettings {
+    selection.tables.iter().find(|s| is_named(table, &s.source)).cloned().unwrap_or_default()
+}
+
+fn named<'a>(listed: Listed<'a>, name: &str) -> Result<&'a TableRef, Mismatch> {
+    listed.tables.iter().find(|t| is_named(t, name)).ok_or_else(|| Mismatch {
+        message: format!("the target has no table `{name}`, which the settings name"),
+        hint: "check the spelling; names are exact in case".to_owned(),
+    })
+}
+
+/// PostgreSQL's schemas are part of the name between two PostgreSQL databases.
+/// Elsewhere the schema is the database, or there is none, and the table's name
+/// decides; engines that fold unquoted names differ in case.
+fn counterpart<'a>(source: Engine, target: Listed<'a>, table: &TableRef) -> Option<&'a TableRef> {
+    if source == Engine::Postgres && target.engine == Engine::Postgres {
+        return target.tables.iter().find(|t| *t == table);
+    }
+    let lower = table.name.to_lowercase();
+    let exact = target.tables.iter().find(|t| t.name == table.name);
+    exact.or_else(|| {
+        let mut alike = target.tables.iter().filter(|t| t.name.to_lowercase() == lower);
+        alike.next().filter(|_| alike.next().is_none())
+    })
+}
+
+fn refuse_shared_targets(pairings: &[Pairing]) -> Result<(), Mismatch> {
+    for (at, one) in pairings.iter().enumerate() {
+        let shared = |p: &&Pairing| one.target.is_some() && p.target == one.target;
+        if let Some(other) = pairings.iter().skip(at + 1).find(shared) {
+            let name = |p: &Pairing| p.source.as_ref().map(ToString::to_string).unwrap_or_default();
+            return Err(Mismatch {
+                message: format!(
+                    "`{}` and `{}` of the source are both matched with one table of the target",
+                    name(one),
+                    name(other)
+                ),
+                hint: "exclude one of them, or name its counterpart (--rename-table SOURCE=TARGET)".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn ignored_columns(
+    selection: &Selection,
+    settings: &TableSettings,
+    source: Option<&TableRef>,
+    target: Option<&TableRef>,
+) -> Vec<String> {
+    let applies = |pattern: &Pattern| source.into_iter().chain(target).any(|t| pattern.matches(t));
+    let general =
+        selection.ignore_columns.iter().filter(|i| i.table.as_ref().is_none_or(applies)).map(|i| i.column.clone());
+    general.chain(settings.ignore_columns.iter().cloned()).collect()
+}
+
+/// A pattern of no characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a table pattern cannot be empty")]
+pub struct EmptyPattern;
+
+impl FromStr for Pattern {
+    type Err = EmptyPattern;
+
+    fn from_str(text: &str) -> Result<Self, EmptyPattern> {
+        if text.is_empty() { Err(EmptyPattern) } else { Ok(Self(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Greedy with one point to go back to: linear in practice, and no pattern can
+/// make it exponential.
+fn glob(pattern: &str, text: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let text: Vec<char> = text.chars().collect();
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(&c) if c == '?' || Some(&c) == text.get(t) => {
+                p += 1;
+                t += 1;
+            }
+            _ => match star {
+                Some((star_p, star_t)) => {
+                    p = star_p + 1;
+                    t = star_t + 1;
+                    star = Some((star_p, star_t + 1));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.get(p..).is_some_and(|rest| rest.iter().all(|&c| c == '*'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_with_and_without_schema() {
+        let table = TableRef { schema: Some("public".to_owned()), name: "order_lines".to_owned() };
+        for pattern in ["order_lines", "public.order_lines", "public.*", "*", "order_*", "*lines", "order?lines", "*.*"]
+        {
+            assert!(pattern.parse::<Pattern>().unwrap().matches(&table), "{pattern}");
+        }
+        for pattern in ["orders", "order", "lines", "private.*", "Order_lines", "order_lines?", "*x*"] {
+            assert!(!pattern.parse::<Pattern>().unwrap().matches(&table), "{pattern}");
+        }
+        assert!("".parse::<Pattern>().is_err());
+    }
+
+    fn tables(names: &[&str]) -> Vec<TableRef> {
+        let table = |name: &&str| match name.split_once('.') {
+            Some((schema, name)) => TableRef { schema: Some(schema.to_owned()), name: name.to_owned() },
+            None => TableRef { schema: None, name: (*name).to_owned() },
+        };
+        names.iter().map(table).collect()
+    }
+
+    fn pairs(
+        source: (Engine, &[&str]),
+        target: (Engine, &[&str]),
+        selection: &Selection,
+    ) -> Result<Vec<String>, Mismatch> {
+        let (s, t) = (tables(source.1), tables(target.1));
+        let show = |t: &Option<TableRef>| t.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+        let (s, t) = (Listed { engine: source.0, tables: &s }, Listed { engine: target.0, tables: &t });
+        let paired = pair_tables(s, t, selection)?;
+        Ok(paired.iter().map(|p| format!("{}={}", show(&p.source), show(&p.target))).collect())
+    }
+
+    #[test]
+    fn schemas_count_between_postgres_databases_only() {
+        let all = Selection::default();
+        let pg = (Engine::Postgres, ["public.a", "audit.a"].as_slice());
+        assert_eq!(pairs(pg, pg, &all).unwrap(), ["audit.a=audit.a", "public.a=public.a"]);
+        let my = (Engine::MySql, ["shop.A", "shop.b"].as_slice());
+        assert!(pairs(pg, my, &all).unwrap_err().message.contains("both matched"));
+        let exclude = Selection { exclude: vec!["audit.*".parse().unwrap()], ..Selection::default() };
+        assert_eq!(pairs(pg, my, &exclude).unwrap(), ["-=shop.b", "public.a=shop.A"]);
+    }
+
+    #[test]
+    fn one_sided_tables_are_kept_unless_excluded() {
+        let lite = |names: &'static [&str]| (Engine::Sqlite, names);
+        let all = Selection::default();
+        assert_eq!(pairs(lite(&["a", "b"]), lite(&["b", "c"]), &all).unwrap(), ["-=c", "a=-", "b=b"]);
+        let exclude = Selection { exclude: vec!["b".parse().unwrap()], ..Selection::default() };
+        assert_eq!(pairs(lite(&["a", "b"]), lite(&["b", "c"]), &exclude).unwrap(), ["-=c", "a=-"]);
+    }
+
+    #[test]
+    fn nothing_that_names_a_table_may_name_none() {
+        let lite = (Engine::Sqlite, ["a"].as_slice());
+        let bad = "nosuch*".parse::<Pattern>().unwrap();
+        for selection in [
+            Selection { include: vec![bad.clone()], ..Selection::default() },
+            Selection { exclude: vec![bad.clone()], ..Selection::default() },
+            Selection { exclude: vec!["a".parse().unwrap()], ..Selection::default() },
+            Selection {
+                tables: vec![TableSettings { source: "nosuch".to_owned(), ..TableSettings::default() }],
+                ..Selection::default()
+            },
+            Selection {
+                tables: vec![TableSettings {
+                    source: "a".to_owned(),
+                    target: Some("nosuch".to_owned()),
+                    ..TableSettings::default()
+                }],
+                ..Selection::default()
+            },
+        ] {
+            assert!(pairs(lite, lite, &selection).is_err(), "{selection:?}");
+        }
+    }
+}

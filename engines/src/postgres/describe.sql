@@ -1,0 +1,145 @@
+-- One table ($1 schema, $2 name) as one JSON object; no row when there is none.
+-- Names stand without a schema, as the session's search path is pg_catalog alone.
+WITH RECURSIVE relation AS (
+    SELECT c.oid, c.relkind
+    FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')
+),
+-- Each column with the chain of domains that its type goes through: the rows
+-- whose type is no domain are the end of it. A domain's modifier counts where
+-- it has one.
+resolved AS (
+    SELECT a.attnum, a.atttypid AS typid, a.atttypmod AS modifier, false AS domain_not_null
+    FROM relation r
+    JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT s.attnum, t.typbasetype,
+           CASE WHEN t.typtypmod >= 0 THEN t.typtypmod ELSE s.modifier END,
+           s.domain_not_null OR t.typnotnull
+    FROM resolved s
+    JOIN pg_type t ON t.oid = s.typid AND t.typtype = 'd'
+),
+-- The database's own collation: where its name is kept differs by version.
+default_collation AS (
+    SELECT CASE d.entry ->> 'datlocprovider'
+               WHEN 'i' THEN coalesce(d.entry ->> 'datlocale', d.entry ->> 'daticulocale') || ' (icu)'
+               WHEN 'b' THEN (d.entry ->> 'datlocale') || ' (builtin)'
+               ELSE d.entry ->> 'datcollate'
+           END AS name
+    FROM (
+        SELECT to_jsonb(d) AS entry
+        FROM pg_database d
+        WHERE d.datname = current_database()
+    ) d
+),
+described AS (
+    SELECT a.attnum, a.attname, a.attnotnull, a.attgenerated <> '' AS generated,
+           format_type(s.typid, s.modifier) AS native,
+           CASE WHEN s.typid <> a.atttypid THEN format_type(a.atttypid, NULL) END AS domain,
+           tn.nspname AS type_schema, t.typname, t.typtype, t.typlen, s.modifier, s.domain_not_null,
+           CASE
+               WHEN a.attcollation = 0 THEN NULL
+               WHEN co.collname = 'default' AND cn.nspname = 'pg_catalog' THEN (SELECT name FROM default_collation)
+               ELSE CASE WHEN cn.nspname <> 'pg_catalog' THEN quote_ident(cn.nspname) || '.' ELSE '' END
+                    || quote_ident(co.collname)
+                    || CASE WHEN co.collisdeterministic THEN '' ELSE ' (nondeterministic)' END
+           END AS collation_name
+    FROM relation r
+    JOIN pg_attribute a ON a.attrelid = r.oid
+    JOIN resolved s ON s.attnum = a.attnum
+    JOIN pg_type t ON t.oid = s.typid AND t.typtype <> 'd'
+    JOIN pg_namespace tn ON tn.oid = t.typnamespace
+    LEFT JOIN pg_collation co ON co.oid = a.attcollation
+    LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
+),
+keys AS (
+    SELECT i.indexrelid, ic.relname, i.indisprimary,
+           (SELECT json_agg(k.attnum ORDER BY k.place)
+            FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+            WHERE k.place <= i.indnkeyatts) AS columns
+    FROM relation r
+    JOIN pg_index i ON i.indrelid = r.oid
+    JOIN pg_class ic ON ic.oid = i.indexrelid
+    WHERE i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+      -- Another operator class or collation than the column's own may tell
+      -- apart what the column's comparison does not.
+      AND NOT EXISTS (
+          SELECT
+          FROM unnest(i.indkey::int2[], i.indclass::oid[],
+                                 i.indcollation::oid[])
+               WITH ORDINALITY AS k (attnum, class, collation_oid, place)
+          JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = k.attnum
+          JOIN pg_opclass o ON o.oid = k.class
+          WHERE k.place <= i.indnkeyatts AND (NOT o.opcdefault OR k.collation_oid <> a.attcollation)
+      )
+),
+foreign_keys AS (
+    SELECT c.oid, c.conkey, pn.nspname AS parent_schema, pc.relname AS parent_name
+    FROM relation r
+    JOIN pg_constraint c ON c.conrelid = r.oid AND c.contype = 'f'
+    JOIN pg_class pc ON pc.oid = c.confrelid
+    JOIN pg_namespace pn ON pn.oid = pc.relnamespace
+    -- A key to a partitioned table has copies, one for each partition.
+    WHERE NOT EXISTS (
+        SELECT FROM pg_constraint p WHERE p.oid = c.conparentid AND p.conrelid = c.conrelid
+    )
+),
+-- The relations that hold the rows.
+leaf AS (
+    SELECT r.oid FROM relation r WHERE r.relkind = 'r'
+    UNION ALL
+    SELECT p.relid::oid
+    FROM relation r, LATERAL pg_partition_tree(r.oid) p
+    WHERE r.relkind = 'p' AND p.isleaf
+),
+-- A row's length as the planner guesses it where nothing was analysed.
+width AS (
+    SELECT 28 + coalesce(sum(CASE WHEN d.typlen > 0 THEN d.typlen ELSE 32 END), 0) AS bytes FROM described d
+),
+-- As the planner does it: rows a page from the statistics times the pages that
+-- there are now.
+size AS (
+    SELECT sum(CASE
+               WHEN c.relkind = 'f' THEN greatest(c.reltuples, 0)
+               WHEN c.reltuples >= 0 AND c.relpages > 0 THEN c.reltuples::float8 / c.relpages * f.pages
+               ELSE f.pages * f.block_size / w.bytes
+           END) AS rows,
+           sum(pg_table_size(c.oid)) AS bytes
+    FROM leaf l
+    JOIN pg_class c ON c.oid = l.oid
+    CROSS JOIN width w
+    CROSS JOIN LATERAL (
+        SELECT b.size AS block_size, coalesce(pg_relation_size(c.oid), 0)::float8 / b.size AS pages
+        FROM (SELECT current_setting('block_size')::int4 AS size) b
+    ) f
+)
+SELECT json_build_object(
+    'partitioned', r.relkind = 'p',
+    'money_scale', CASE WHEN EXISTS (SELECT FROM described d WHERE d.typname = 'money')
+                        THEN scale('0'::money::numeric) END,
+    'row_estimate', (SELECT s.rows::float8 FROM size s),
+    'bytes_estimate', (SELECT s.bytes::float8 FROM size s),
+    'columns', (
+        SELECT json_agg(json_build_object(
+            'number', d.attnum, 'name', d.attname, 'native', d.native, 'domain', d.domain,
+            'type_schema', d.type_schema, 'type_name', d.typname, 'type_kind', d.typtype, 'modifier', d.modifier,
+            'not_null', d.attnotnull, 'domain_not_null', d.domain_not_null,
+            'generated', d.generated, 'collation', d.collation_name
+        ) ORDER BY d.attnum)
+        FROM described d
+    ),
+    'keys', (
+        SELECT json_agg(json_build_object(
+            'name', k.relname, 'primary', k.indisprimary, 'columns', k.columns
+        ) ORDER BY k.relname)
+        FROM keys k
+    ),
+    'foreign_keys', (
+        SELECT json_agg(json_build_object(
+            'columns', to_json(f.conkey), 'parent_schema', f.parent_schema, 'parent_name', f.parent_name
+        ) ORDER BY f.oid)
+        FROM foreign_keys f
+    )
+)::text
+FROM relation r

@@ -1,0 +1,227 @@
+//! From two tables' descriptions to a plan.
+
+use switchback_engines::canon::{self, Settings};
+use switchback_engines::{Column, Engine, Key, ServerInfo, Table};
+
+use super::structure;
+use super::table::{ColumnPair, TablePlan};
+use crate::options::TableSettings;
+use crate::outcome::{ExcludedColumn, Problem, Side, StructureDifference};
+
+/// What matching two tables gave.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// `None` when not one column can be compared.
+    pub(crate) plan: Option<TablePlan>,
+    pub(crate) structure: Vec<StructureDifference>,
+    pub(crate) excluded: Vec<ExcludedColumn>,
+    pub(crate) problems: Vec<Problem>,
+    /// Both sides can find rows by the key quickly, so that ranges pay.
+    pub(crate) indexed: bool,
+}
+
+/// One side of the pair.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Described<'a> {
+    pub(crate) server: &'a ServerInfo,
+    pub(crate) table: &'a Table,
+}
+
+/// Matches columns, chooses the key and decides the rules.
+///
+/// `ignored` holds the columns to leave out, by source name or, for columns the
+/// source lacks, by target name.
+pub(crate) fn build(
+    source: Described<'_>,
+    target: Described<'_>,
+    settings: &TableSettings,
+    ignored: &[String],
+    equality: &Settings,
+) -> Built {
+    let mut built =
+        Built { plan: None, structure: Vec::new(), excluded: Vec::new(), problems: Vec::new(), indexed: false };
+    let matched = match_columns(source.table, target.table, settings, ignored, &mut built);
+    built.structure.extend(structure::compare(source, target, &matched));
+    let mut pairs = decide_rules(source, target, &matched, equality, &mut built);
+    let key = choose_key(source.table, target.table, &pairs, settings);
+    let key_len = key.as_ref().map_or(0, |k| k.columns.len());
+    built.indexed = key.as_ref().is_some_and(|k| k.indexed);
+    if let Some(key) = key {
+        // Stable, so that the columns behind the key keep the table's order.
+        pairs.sort_by_key(|p| key.columns.iter().position(|&c| c == p.source).unwrap_or(usize::MAX));
+    }
+    if pairs.is_empty() {
+        built.problems.push(Problem {
+            message: "no column of the two tables can be compared".to_owned(),
+            hint: Some("rename columns that have other names in the target (rename_columns)".to_owned()),
+        });
+        return built;
+    }
+    built.plan = Some(TablePlan {
+        source_engine: source.server.engine,
+        target_engine: target.server.engine,
+        source: source.table.clone(),
+        target: target.table.clone(),
+        columns: pairs,
+        key_len,
+        source_filter: settings.source_filter.clone(),
+        target_filter: settings.target_filter.clone(),
+    });
+    built
+}
+
+/// A column that `settings` name and that is not there.
+pub(crate) fn missing_column(source: &Table, target: &Table, settings: &TableSettings) -> Option<String> {
+    let in_source = |name: &&String| source.column(name).is_none();
+    let in_target = |name: &&String| target.column(name).is_none();
+    settings
+        .rename_columns
+        .keys()
+        .find(in_source)
+        .or_else(|| settings.rename_columns.values().find(in_target))
+        .or_else(|| settings.ignore_columns.iter().find(|n| in_source(n) && in_target(n)))
+        .or_else(|| settings.key.iter().flatten().find(in_source))
+        .cloned()
+}
+
+/// Pairs of positions, in the order of the source table.
+fn match_columns(
+    source: &Table,
+    target: &Table,
+    settings: &TableSettings,
+    ignored: &[String],
+    built: &mut Built,
+) -> Vec<(usize, usize)> {
+    let is_ignored = |name: &str| ignored.iter().any(|i| i == name);
+    let mut pairs = Vec::new();
+    for (at, column) in source.columns.iter().enumerate() {
+        let counterpart = match settings.rename_columns.get(&column.name) {
+            Some(name) => target.column(name).map(|(i, _)| i),
+            None => find_column(target, &column.name),
+        };
+        match counterpart {
+            _ if is_ignored(&column.name) => exclude(built, Side::Source, column),
+            Some(i) => pairs.push((at, i)),
+            None => built
+                .structure
+                .push(StructureDifference::MissingColumn { on: Side::Target, column: column.name.clone() }),
+        }
+    }
+    for (at, column) in target.columns.iter().enumerate() {
+        let has_source = pairs.iter().any(|&(_, t)| t == at)
+            || find_column(source, &column.name).is_some_and(|s| {
+                source.columns.get(s).is_some_and(|c| is_ignored(&c.name))
+                    && !settings.rename_columns.values().any(|to| *to == column.name)
+            });
+        match has_source {
+            true => {}
+            false if is_ignored(&column.name) => exclude(built, Side::Target, column),
+            false => built
+                .structure
+                .push(StructureDifference::MissingColumn { on: Side::Source, column: column.name.clone() }),
+        }
+    }
+    pairs
+}
+
+fn exclude(built: &mut Built, side: Side, column: &Column) {
+    built.excluded.push(ExcludedColumn {
+        side,
+        column: column.name.clone(),
+        why: "ignored by the settings".to_owned(),
+    });
+}
+
+/// By name, or by name without regard to case where that leaves one: engines
+/// fold unquoted names differently.
+fn find_column(table: &Table, name: &str) -> Option<usize> {
+    if let Some((at, _)) = table.column(name) {
+        return Some(at);
+    }
+    let lower = name.to_lowercase();
+    let mut alike = table.columns.iter().enumerate().filter(|(_, c)| c.name.to_lowercase() == lower);
+    match (alike.next(), alike.next()) {
+        (Some((at, _)), None) => Some(at),
+        _ => None,
+    }
+}
+
+fn decide_rules(
+    source: Described<'_>,
+    target: Described<'_>,
+    matched: &[(usize, usize)],
+    equality: &Settings,
+    built: &mut Built,
+) -> Vec<ColumnPair> {
+    let mut pairs = Vec::new();
+    for &(s, t) in matched {
+        let (Some(a), Some(b)) = (source.table.columns.get(s), target.table.columns.get(t)) else { continue };
+        let side = |engine: Engine, column| canon::rule::Side { engine, column };
+        match canon::pair(side(source.server.engine, a), side(target.server.engine, b), equality) {
+            Ok(rule) => {
+                pairs.push(ColumnPair { source: s, target: t, rule: rule.rule, policies: rule.policies });
+            }
+            Err(why) => built.problems.push(Problem {
+                message: format!("column `{}` is not compared: {why}", a.name),
+                hint: Some(why.hint().to_owned()),
+            }),
+        }
+    }
+    pairs
+}
+
+struct ChosenKey {
+    /// Positions in the source table.
+    columns: Vec<usize>,
+    indexed: bool,
+}
+
+/// The operator's key, or the first of: the primary key, then unique keys
+/// without NULLs, that both sides have over the same columns; or a primary key
+/// that only one side has.
+fn choose_key(source: &Table, target: &Table, pairs: &[ColumnPair], settings: &TableSettings) -> Option<ChosenKey> {
+    let to_target = |column: usize| pairs.iter().find(|p| p.source == column).map(|p| p.target);
+    let to_source = |column: usize| pairs.iter().find(|p| p.target == column).map(|p| p.source);
+    if let Some(names) = &settings.key {
+        let columns: Vec<usize> = names.iter().filter_map(|n| source.column(n).map(|(i, _)| i)).collect();
+        let indexed = map(&columns, to_target).is_some_and(|t| has_key(source, &columns) && has_key(target, &t));
+        // A column that can't be compared can't be a key either.
+        return map(&columns, to_target).map(|_| ChosenKey { columns, indexed });
+    }
+    for key in source.primary_key.iter().chain(&source.unique_keys) {
+        let Some(on_target) = map(&key.columns, to_target) else { continue };
+        if usable(source, &key.columns) && usable(target, &on_target) && has_key(target, &on_target) {
+            return Some(ChosenKey { columns: key.columns.clone(), indexed: true });
+        }
+    }
+    // Without a key on one side its duplicates are still found, as the rows are
+    // matched as a multiset within a key; only reading by key would be slow.
+    if let Some(key) = &source.primary_key
+        && map(&key.columns, to_target).is_some()
+    {
+        return Some(ChosenKey { columns: key.columns.clone(), indexed: false });
+    }
+    let key = target.primary_key.as_ref()?;
+    let columns = map(&key.columns, to_source)?;
+    Some(ChosenKey { columns, indexed: false })
+}
+
+fn map(columns: &[usize], to: impl Fn(usize) -> Option<usize>) -> Option<Vec<usize>> {
+    columns.iter().map(|&c| to(c)).collect()
+}
+
+/// A unique key that allows NULL holds rows that are no two alike to the server
+/// and all alike to a person; such a key can't tell rows apart. A primary key
+/// counts even in SQLite, which lets NULL in: ranges and matching cope with it.
+fn usable(table: &Table, columns: &[usize]) -> bool {
+    let is_primary = table.primary_key.as_ref().is_some_and(|k| same_columns(k, columns));
+    is_primary || columns.iter().all(|&c| table.columns.get(c).is_some_and(|c| !c.nullable))
+}
+
+fn has_key(table: &Table, columns: &[usize]) -> bool {
+    table.primary_key.iter().chain(&table.unique_keys).any(|k| same_columns(k, columns))
+}
+
+fn same_columns(key: &Key, columns: &[usize]) -> bool {
+    key.columns.len() == columns.len() && key.columns.iter().all(|c| columns.contains(c))
+}

@@ -1,0 +1,262 @@
+//! A pair of tables to its outcome, whatever happens on the way.
+
+use std::collections::BTreeMap;
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Instant;
+
+use switchback_engines::canon::Policy;
+use switchback_engines::{Database, Error, Table, TableRef};
+
+use crate::compare::read::ReadError;
+use crate::difference::Kind;
+use crate::options::Mode;
+use crate::outcome::{
+    ColumnOutcome, Coverage, Method, Positions, Problem, Side, StructureDifference, TableOutcome, Verdict,
+};
+use crate::plan::TablePlan;
+use crate::plan::build::{Built, Described, build};
+use crate::plan::selection::Pairing;
+use crate::progress::TableProgress;
+use crate::shared::Shared;
+use crate::side::SideAccess;
+use crate::table_run::{Compared, TableError, TableRun, elapsed_ms};
+use crate::verdict;
+
+/// Compares one pair of tables. Never fails: what goes wrong is in the outcome.
+pub(crate) async fn compare(shared: Arc<Shared>, pairing: Pairing) -> TableOutcome {
+    let started = Instant::now();
+    let mut outcome = empty(&pairing);
+    let progress = shared.progress.begin(outcome.name());
+    match (&pairing.source, &pairing.target) {
+        (Some(source), Some(target)) => {
+            // Before the first statement, so that a position speaks of all.
+            outcome.source_positions.start = position(&*shared.source).await;
+            outcome.target_positions.start = position(&*shared.target).await;
+            if let Err(problem) = compare_both(&shared, &pairing, (source, target), &progress, &mut outcome).await {
+                outcome.problems.push(problem);
+            }
+            outcome.source_positions.end = position(&*shared.source).await;
+            outcome.target_positions.end = position(&*shared.target).await;
+        }
+        (Some(_), None) => outcome.structure.push(StructureDifference::MissingTable { on: Side::Target }),
+        (None, _) => outcome.structure.push(StructureDifference::MissingTable { on: Side::Source }),
+    }
+    progress.finish();
+    outcome.elapsed_ms = elapsed_ms(started);
+    outcome.verdict = verdict::of_table(&outcome);
+    outcome
+}
+
+fn empty(pairing: &Pairing) -> TableOutcome {
+    TableOutcome {
+        source: pairing.source.clone(),
+        target: pairing.target.clone(),
+        verdict: Verdict::Incomplete,
+        method: Method::NotCompared,
+        problems: Vec::new(),
+        structure: Vec::new(),
+        columns: Vec::new(),
+        excluded: Vec::new(),
+        policies: Vec::new(),
+        source_filter: pairing.settings.source_filter.clone(),
+        target_filter: pairing.settings.target_filter.clone(),
+        coverage: Coverage::default(),
+        source_rows: 0,
+        target_rows: 0,
+        source_bytes: 0,
+        target_bytes: 0,
+        differences: BTreeMap::new(),
+        unresolved: 0,
+        in_sync: 0,
+        source_positions: Positions::default(),
+        target_positions: Positions::default(),
+        elapsed_ms: 0,
+        files: Vec::new(),
+        plan: None,
+    }
+}
+
+/// A position is for people; that it can't be had does not weaken a verdict,
+/// and a server that is gone shows when its rows are read.
+async fn position(database: &dyn Database) -> Option<String> {
+    database.position().await.ok().flatten()
+}
+
+async fn compare_both(
+    shared: &Arc<Shared>,
+    pairing: &Pairing,
+    names: (&TableRef, &TableRef),
+    progress: &Arc<TableProgress>,
+    outcome: &mut TableOutcome,
+) -> Result<(), Problem> {
+    let (source, target) = describe(shared, names).await?;
+    progress.rows_estimate.store(source.row_estimate + target.row_estimate, std::sync::atomic::Ordering::Relaxed);
+    let built = build(
+        Described { server: shared.source.info(), table: &source },
+        Described { server: shared.target.info(), table: &target },
+        &pairing.settings,
+        &pairing.ignored,
+        &shared.options.equality,
+    );
+    let indexed = built.indexed;
+    let Some(plan) = take_built(built, outcome) else { return Ok(()) };
+    let plan = Arc::new(plan);
+    match shared.options.mode {
+        Mode::CountOnly => count(shared, &plan, progress, outcome).await?,
+        Mode::Rows | Mode::Sample { .. } => rows(shared, &plan, indexed, progress, outcome).await?,
+    }
+    outcome.plan = Some(TablePlan::clone(&plan));
+    if shared.cancel.is_cancelled() {
+        return Ok(());
+    }
+    // A column that came or went while its rows were read is in nobody's digest.
+    let (source_now, target_now) = describe(shared, names).await?;
+    if source_now.columns != source.columns || target_now.columns != target.columns {
+        return Err(Problem {
+            message: "the table's definition changed while it was compared".to_owned(),
+            hint: Some("compare it again".to_owned()),
+        });
+    }
+    Ok(())
+}
+
+async fn describe(shared: &Shared, (source, target): (&TableRef, &TableRef)) -> Result<(Table, Table), Problem> {
+    let described = tokio::try_join!(shared.source.describe(source), shared.target.describe(target));
+    let gone = |side: Side, table: &TableRef| Problem {
+        message: format!("the table `{table}` is no longer in the {}", side.name()),
+        hint: None,
+    };
+    match described.map_err(|e| problem(&e))? {
+        (Some(s), Some(t)) => Ok((s, t)),
+        (None, _) => Err(gone(Side::Source, source)),
+        (_, None) => Err(gone(Side::Target, target)),
+    }
+}
+
+fn take_built(built: Built, outcome: &mut TableOutcome) -> Option<TablePlan> {
+    outcome.structure = built.structure;
+    outcome.excluded = built.excluded;
+    outcome.problems.extend(built.problems);
+    let plan = built.plan?;
+    outcome.columns = plan
+        .columns
+        .iter()
+        .filter_map(|pair| {
+            let (s, t) = (plan.source_column(pair)?, plan.target_column(pair)?);
+            Some(ColumnOutcome {
+                source: s.name.clone(),
+                target: t.name.clone(),
+                source_type: s.native.clone(),
+                target_type: t.native.clone(),
+                policies: pair.policies.clone(),
+                changed: 0,
+            })
+        })
+        .collect();
+    let mut policies: Vec<Policy> = plan.columns.iter().flat_map(|c| c.policies.iter().copied()).collect();
+    policies.sort_unstable();
+    policies.dedup();
+    outcome.policies = policies;
+    Some(plan)
+}
+
+async fn count(
+    shared: &Arc<Shared>,
+    plan: &Arc<TablePlan>,
+    progress: &TableProgress,
+    outcome: &mut TableOutcome,
+) -> Result<(), Problem> {
+    let side = |side, database: &Arc<dyn Database>| {
+        SideAccess::new(side, Arc::clone(database), Arc::clone(plan), shared.hash_key.clone())
+    };
+    let source = side(Side::Source, &shared.source).map_err(|e| problem(&e))?;
+    let target = side(Side::Target, &shared.target).map_err(|e| problem(&e))?;
+    let _permit = shared.permit().await;
+    let counting = async { tokio::try_join!(source.count(), target.count()) };
+    let Some(counts) = shared.cancel.run_until_cancelled(counting).await else { return Ok(()) };
+    let (source, target) = counts.map_err(|e| problem(&e))?;
+    outcome.method = Method::CountOnly;
+    outcome.coverage = Coverage { ranges_total: 1, ranges_done: 1, sampled: None };
+    (outcome.source_rows, outcome.target_rows) = (source, target);
+    let more = |kind, a: u64, b: u64| (a > b).then(|| (kind, a - b));
+    outcome.differences.extend(more(Kind::SourceOnly, source, target));
+    outcome.differences.extend(more(Kind::TargetOnly, target, source));
+    progress.source_rows.store(source, std::sync::atomic::Ordering::Relaxed);
+    progress.target_rows.store(target, std::sync::atomic::Ordering::Relaxed);
+    Ok(())
+}
+
+async fn rows(
+    shared: &Arc<Shared>,
+    plan: &Arc<TablePlan>,
+    indexed: bool,
+    progress: &Arc<TableProgress>,
+    outcome: &mut TableOutcome,
+) -> Result<(), Problem> {
+    outcome.method = match plan.key_len {
+        0 => Method::Multiset,
+        _ => Method::Keyed { key: outcome.columns.iter().take(plan.key_len).map(|c| c.source.clone()).collect() },
+    };
+    let run = TableRun::new(Arc::clone(shared), Arc::clone(plan), indexed, Arc::clone(progress))
+        .map_err(|e| table_problem(&e))?;
+    let (compared, bytes) = run.run().await;
+    outcome.source_rows = progress.source_rows.load(std::sync::atomic::Ordering::Relaxed);
+    outcome.target_rows = progress.target_rows.load(std::sync::atomic::Ordering::Relaxed);
+    (outcome.source_bytes, outcome.target_bytes) = bytes;
+    take_compared(compared, outcome);
+    Ok(())
+}
+
+fn take_compared(compared: Compared, outcome: &mut TableOutcome) {
+    outcome.coverage = compared.coverage;
+    outcome.differences = compared.differences;
+    outcome.unresolved = compared.unresolved;
+    outcome.in_sync = compared.in_sync;
+    outcome.files = compared.files.iter().map(|f| f.display().to_string()).collect();
+    for (column, changed) in outcome.columns.iter_mut().zip(compared.changed) {
+        column.changed = changed;
+    }
+    outcome.problems.extend(compared.errors.iter().map(table_problem));
+    if compared.undecided {
+        outcome.problems.push(Problem {
+            message: "rows that were seen on one side only were not looked for on the other before the run ended"
+                .to_owned(),
+            hint: Some("run the comparison again".to_owned()),
+        });
+    }
+}
+
+fn table_problem(error: &TableError) -> Problem {
+    let hint = match error {
+        TableError::Read(ReadError::Engine(error)) => error.hint(),
+        TableError::Read(ReadError::Spill(_)) | TableError::Spill(_) => {
+            Some("make room in the temporary folder, or name another one with TMPDIR")
+        }
+        TableError::Sink(_) => Some("make room for the run's folder, or name another one with --run-dir"),
+        TableError::Read(ReadError::RowsLost { .. } | ReadError::WorkerGone) | TableError::WorkerGone => {
+            Some("this is a defect of the tool: please report it")
+        }
+    };
+    Problem { message: chain(error), hint: hint.map(str::to_owned) }
+}
+
+fn problem(error: &Error) -> Problem {
+    Problem { message: chain(error), hint: error.hint().map(str::to_owned) }
+}
+
+/// The error and all its causes, outermost first.
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        // A transparent wrapper says what its cause says.
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
