@@ -308,9 +308,9 @@ fn sqlite() {
 
     -- customers (from public.customers): rows to change and to insert
     -- WARNING: values of the unique key email_once (e-mail) change. Rows that swap values, or take over those of a row that is deleted later, can be in each other's way.
-    UPDATE "customers" SET "e-mail" = 'a@x', "balance" = 1.5e0 WHERE "id" = 1 AND "e-mail" = 'b@x' AND "balance" = 1.49;
+    UPDATE "customers" SET "e-mail" = 'a@x', "balance" = 1.5 WHERE "id" = 1 AND "e-mail" = 'b@x' AND "balance" = 1.49;
     -- NOT REPAIRED, changed: id = 2: only columns differ that the target computes itself
-    INSERT INTO "customers" ("id", "region", "e-mail", "balance", "updated_at") VALUES (3, 2, 'd@x', -7.25e0, '1970-01-02 00:00:00');
+    INSERT INTO "customers" ("id", "region", "e-mail", "balance", "updated_at") VALUES (3, 2, 'd@x', -7.25, '1970-01-02 00:00:00');
 
     -- orders (from public.orders): rows to change and to insert
     UPDATE "orders" SET "note" = NULL WHERE "customer" = 1 AND "no" = 1 AND "note" = '';

@@ -260,7 +260,7 @@ fn values_are_converted_to_the_targets_type_or_named() {
       `v`: the value has no equal in `the type`
       `v`: the value has no equal in `the type`
     double to SQLite
-      1e-1
+      0.1
       9e999
       `v`: the value is beyond what `the type` holds
     uuid to binary
