@@ -716,8 +716,9 @@ mod tests {
         let (bytes, binary) = (L::Bytes { bytes_max: None }, L::Binary { bytes: 16 });
         let timestamp = |digits| L::Timestamp { digits };
         let instant = |digits| L::Instant { digits };
-        let timestamps = |digits| Rule::Timestamp { digits };
-        let instants = |naive_zone_minutes| Rule::Instant { digits: 6, naive_zone_minutes };
+        let rounding = crate::canon::Rounding::HalfUp;
+        let timestamps = |digits| Rule::Timestamp { digits, rounding };
+        let instants = |naive_zone_minutes| Rule::Instant { digits: 6, rounding, naive_zone_minutes };
         for (expected, engine, own, other, rule) in [
             (true, MySql, INT, decimal, Rule::Number),
             (true, Sqlite, INT, INT, Rule::Number),
@@ -749,7 +750,7 @@ mod tests {
             (true, MySql, instant(6), instant(6), instants(0)),
             (false, Postgres, timestamp(6), instant(6), instants(60)),
             (false, Postgres, instant(6), timestamp(6), instants(60)),
-            (false, MySql, L::Time { digits: 0 }, L::Time { digits: 0 }, Rule::Time { digits: 0 }),
+            (false, MySql, L::Time { digits: 0 }, L::Time { digits: 0 }, Rule::Time { digits: 0, rounding }),
             (false, MySql, L::Json { ordered: true }, TEXT, Rule::Json),
         ] {
             assert_eq!(found(engine, own, other, rule), expected, "{engine:?} {own:?} {other:?} {rule:?}");

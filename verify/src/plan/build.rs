@@ -1,7 +1,7 @@
 //! From two tables' descriptions to a plan.
 
 use switchback_engines::canon::{self, Settings};
-use switchback_engines::{Column, Engine, Key, ServerInfo, Table};
+use switchback_engines::{Column, Key, ServerInfo, Table};
 
 use super::structure;
 use super::table::{ColumnPair, TablePlan};
@@ -169,8 +169,8 @@ fn decide_rules(
     let mut pairs = Vec::new();
     for &(s, t) in matched {
         let (Some(a), Some(b)) = (source.table.columns.get(s), target.table.columns.get(t)) else { continue };
-        let side = |engine: Engine, column| canon::rule::Side { engine, column };
-        match canon::pair(side(source.server.engine, a), side(target.server.engine, b), equality) {
+        let side = |of: &ServerInfo, column| canon::rule::Side { engine: of.engine, flavor: of.flavor, column };
+        match canon::pair(side(source.server, a), side(target.server, b), equality) {
             Ok(rule) => {
                 pairs.push(ColumnPair { source: s, target: t, rule: rule.rule, policies: rule.policies });
             }
