@@ -3,12 +3,15 @@
 use super::fault::{NO_CATALOG, query_error};
 use super::pool::{Lease, Pool};
 use super::types::Charset;
+use crate::canon::text::days_from_civil;
 use crate::engine::{Engine, Flavor, ServerInfo};
-use crate::error::Result;
+use crate::error::{Error, QueryFault, Result};
 use crate::range::KeyValues;
 use crate::sql;
 use crate::table::{Column, Logical, Table};
-use crate::value::Value;
+use crate::value::{Date, Moment, Value};
+
+const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// How a server takes a list of rows where a SELECT may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +67,11 @@ pub(super) async fn rank_keys(
 ///
 /// An empty read of the table in front of the keys gives each column its type
 /// and its collation.
+///
+/// # Errors
+/// Also for a key that the column's type cannot hold, such as a date in the year
+/// 12024: the server makes NULL of it, or reads another date in it, while a
+/// range with that key as its bound would hold other rows.
 pub(super) async fn rank(
     lease: &mut Lease<'_>,
     server: &ServerInfo,
@@ -75,14 +83,28 @@ pub(super) async fn rank(
         return Ok(Vec::new());
     }
     let what = format!("ordering keys of `{}`", table.name);
+    let foreign = |location: &str| Error::Query {
+        location: location.to_owned(),
+        what: what.clone(),
+        fault: QueryFault::Other,
+        source: Box::new(ForeignKey),
+    };
+    if keys.iter().flatten().any(is_beyond_calendar) {
+        return Err(foreign(lease.location()));
+    }
     let statement = statement(List::of(server), table, key, keys);
     let rows = lease.query(&what, &statement).await?.rows;
     let mut ranks = vec![None; keys.len()];
     for row in rows {
         let mut numbers = row.into_iter().map(|cell| cell?.parse::<u64>().ok());
-        if let (Some(Some(number)), Some(rank)) = (numbers.next(), numbers.next())
-            && let Some(slot) = usize::try_from(number).ok().and_then(|n| ranks.get_mut(n))
+        if let (Some(Some(number)), Some(rank), Some(Some(nulls))) = (numbers.next(), numbers.next(), numbers.next())
+            && let Ok(number) = usize::try_from(number)
+            && let (Some(slot), Some(key)) = (ranks.get_mut(number), keys.get(number))
         {
+            let nulls_given = key.iter().filter(|v| v.is_null()).count();
+            if usize::try_from(nulls) != Ok(nulls_given) {
+                return Err(foreign(lease.location()));
+            }
             *slot = rank;
         }
     }
@@ -90,10 +112,32 @@ pub(super) async fn rank(
     ranks.ok_or_else(|| query_error(lease.location(), what, NO_CATALOG))
 }
 
+/// The key is a value of another server, and none of this one.
+#[derive(Debug, thiserror::Error)]
+#[error("a key of the other side is no value that the column can hold")]
+struct ForeignKey;
+
+/// Years 1 to 9999 are what the server reads as it was meant. Its own zero dates
+/// lie off the calendar, and it knows them too.
+fn is_beyond_calendar(value: &Value<'_>) -> bool {
+    let day = match value {
+        Value::Date(Date::Days(days)) => i64::from(*days),
+        Value::Timestamp(Moment::Micros(v)) | Value::Instant(Moment::Micros(v)) => v.div_euclid(MICROS_PER_DAY),
+        Value::Date(Date::Infinity | Date::NegInfinity)
+        | Value::Timestamp(Moment::Infinity | Moment::NegInfinity)
+        | Value::Instant(Moment::Infinity | Moment::NegInfinity) => return true,
+        _ => return false,
+    };
+    let first = days_from_civil(1, 1, 1).map_or(i64::MAX, i64::from);
+    let last = days_from_civil(9999, 12, 31).map_or(i64::MIN, i64::from);
+    !(first..=last).contains(&day)
+}
+
 fn statement(list: List, table: &Table, key: &[usize], keys: &[KeyValues]) -> String {
     let columns: Vec<&Column> = key.iter().filter_map(|&i| table.columns.get(i)).collect();
     let names: Vec<String> = columns.iter().map(|c| sql::name(Engine::MySql, &c.name)).collect();
     let aliases: Vec<String> = (0..columns.len()).map(|i| format!("k{i}")).collect();
+    let nulls: Vec<String> = aliases.iter().map(|alias| format!("({alias} IS NULL)")).collect();
     let typed: Vec<String> = names.iter().zip(&aliases).map(|(name, alias)| format!("{name} AS {alias}")).collect();
     let rows: Vec<String> = keys
         .iter()
@@ -104,9 +148,10 @@ fn statement(list: List, table: &Table, key: &[usize], keys: &[KeyValues]) -> St
         })
         .collect();
     format!(
-        "SELECT i, DENSE_RANK() OVER (ORDER BY {}) FROM \
+        "SELECT i, DENSE_RANK() OVER (ORDER BY {}), {} FROM \
          (SELECT 0 AS i, {} FROM {} WHERE FALSE UNION ALL {}) AS given",
         aliases.join(", "),
+        nulls.join(" + "),
         typed.join(", "),
         sql::table(Engine::MySql, &table.name),
         list.of_rows(&rows),
@@ -117,7 +162,7 @@ fn statement(list: List, table: &Table, key: &[usize], keys: &[KeyValues]) -> St
 /// otherwise compare dates and UUIDs as text, and refuse to mix the character
 /// sets.
 fn typed_literal(column: &Column, value: &Value<'_>) -> String {
-    let literal = sql::literal(Engine::MySql, column, value);
+    let literal = sql::key_value(Engine::MySql, column, value);
     match column.logical {
         Some(Logical::Date | Logical::Timestamp { .. } | Logical::Instant { .. }) => {
             format!("CAST({literal} AS DATETIME(6))")
@@ -167,7 +212,8 @@ mod tests {
         let keys = [vec![date, Value::Int(7), Value::Text("x".into())]];
         assert_eq!(
             statement(List::Rows, &table, &[2, 0, 1], &keys),
-            "SELECT i, DENSE_RANK() OVER (ORDER BY k0, k1, k2) FROM (SELECT 0 AS i, `c` AS k0, `a` AS k1, `b` AS k2 \
+            "SELECT i, DENSE_RANK() OVER (ORDER BY k0, k1, k2), (k0 IS NULL) + (k1 IS NULL) + (k2 IS NULL) \
+             FROM (SELECT 0 AS i, `c` AS k0, `a` AS k1, `b` AS k2 \
              FROM `s`.`t` WHERE FALSE UNION ALL VALUES ROW(0, CAST('1970-01-01' AS DATETIME(6)), 7, \
              CONVERT('x' USING latin1) COLLATE latin1_bin)) AS given"
         );
@@ -193,5 +239,23 @@ mod tests {
             assert_eq!(list(Flavor::Original, version), expected, "{version}");
         }
         assert_eq!(list(Flavor::MariaDb, "10.11.19-MariaDB"), List::Values);
+    }
+
+    #[test]
+    fn the_calendar_ends_with_the_year_9999() {
+        let midnight = |y, m, d| Moment::Micros(i64::from(days_from_civil(y, m, d).unwrap()) * MICROS_PER_DAY);
+        for (moment, beyond) in [
+            (midnight(9999, 12, 31), false),
+            (midnight(10_000, 1, 1), true),
+            (midnight(1, 1, 1), false),
+            (midnight(0, 12, 31), true),
+            (Moment::Infinity, true),
+            (Moment::OffCalendar { year: 0, month: 0, day: 0, micros: 0 }, false),
+        ] {
+            assert_eq!(is_beyond_calendar(&Value::Timestamp(moment)), beyond, "{moment:?}");
+            assert_eq!(is_beyond_calendar(&Value::Instant(moment)), beyond, "{moment:?}");
+        }
+        assert!(is_beyond_calendar(&Value::Date(Date::Days(days_from_civil(12_024, 1, 1).unwrap()))));
+        assert!(!is_beyond_calendar(&Value::Int(i64::MAX)));
     }
 }
