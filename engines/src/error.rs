@@ -115,7 +115,7 @@ impl Error {
                 }
                 ConnectFault::Refused => Some("check user, password and database in the URL"),
                 ConnectFault::Tls => Some(
-                    "set sslmode (PostgreSQL) or ssl-mode (MySQL) in the URL to what the server offers, and give its CA",
+                    "the two ends do not agree on TLS: set sslmode (PostgreSQL) or ssl-mode (MySQL) in the URL to what the server offers, and give its CA",
                 ),
                 ConnectFault::File => Some("check the path, and that the file is a SQLite database this user may read"),
                 ConnectFault::Other => None,

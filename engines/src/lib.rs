@@ -37,7 +37,7 @@ pub use batch::{DecodeRows, RawBatch};
 pub use database::{ConnectOptions, Database, ReadRequest, Scope, connect};
 pub use decimal::Decimal;
 pub use engine::{Engine, Flavor, ServerInfo};
-pub use error::{Class, ConnectFault, Error, QueryFault, Result};
+pub use error::{Cause, Class, ConnectFault, Error, QueryFault, Result};
 pub use range::{KeyRange, KeyValues};
 pub use table::{Column, ForeignKey, Key, Logical, Table, TableRef};
 pub use url::DatabaseUrl;

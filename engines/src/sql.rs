@@ -125,7 +125,8 @@ fn mysql_literal(column: &Column, value: &Value<'_>) -> String {
         Value::Null => "NULL".to_owned(),
         Value::Bool(v) => u8::from(*v).to_string(),
         Value::Int(_) | Value::UInt(_) | Value::Decimal(_) => display::text(value).unwrap_or_default(),
-        Value::F32(v) => format!("{v:e}"),
+        // All its digits: the server compares a FLOAT as the double it equals.
+        Value::F32(v) => format!("{:e}", f64::from(*v)),
         Value::F64(v) => format!("{v:e}"),
         Value::Bytes(v) => format!("x'{}'", display::hex(&padded(column, v))),
         Value::Uuid(v) if binary => format!("x'{}'", display::hex(v)),
@@ -515,6 +516,7 @@ mod tests {
         assert_eq!(literal(Engine::Postgres, column, &text("a'b\\")), "'a''b\\'");
         assert_eq!(literal(Engine::MySql, column, &text("a'b")), "'a''b'");
         assert_eq!(literal(Engine::MySql, column, &text("\\'")), "_utf8mb4 x'5c27'");
+        assert_eq!(literal(Engine::MySql, column, &Value::F32(0.1)), "1.0000000149011612e-1");
         assert_eq!(literal(Engine::Sqlite, column, &text("\0'\u{1}")), "replace('\u{2}''\u{1}', char(2), char(0))");
     }
 
@@ -565,6 +567,21 @@ mod tests {
             in_keys(Engine::Postgres, &table, &[1], &keys),
             "(\"b\" OPERATOR(\"my ext\".=) 'x') OR (\"b\" OPERATOR(\"my ext\".=) 'y')"
         );
+    }
+
+    #[test]
+    fn keys_are_compared_in_the_charset_of_their_column() {
+        let mut table = table_of(&[("c", TEXT, false)]);
+        let greek = KeyRange { lower: Some(vec![text("Ω")]), upper: Some(vec![text("z")]) };
+        let condition = |table: &Table| in_range(Engine::MySql, table, &[0], &greek).unwrap();
+        table.columns[0].collation = Some("utf8mb4_bin".to_owned());
+        assert_eq!(condition(&table), "`c` >= 'Ω' AND `c` < 'z'");
+        table.columns[0].collation = Some("latin1_german1_ci".to_owned());
+        assert_eq!(condition(&table), "`c` >= CONVERT('Ω' USING latin1) COLLATE latin1_german1_ci AND `c` < 'z'");
+        let keys = [vec![text("Ω")]];
+        let looked_up = in_keys(Engine::MySql, &table, &[0], &keys);
+        assert_eq!(looked_up, "`c` IN (CONVERT('Ω' USING latin1) COLLATE latin1_german1_ci)");
+        assert_eq!(in_keys(Engine::Postgres, &table, &[0], &keys), "\"c\" IN ('Ω')");
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub struct Options {
     /// Rows in a range, about. More rows a range mean fewer round trips, fewer
     /// mean less memory; see [`RANGE_ROWS`].
     pub range_rows: u64,
+    pub memory: Memory,
     pub stop: StopConditions,
     pub confirm: Confirm,
     /// Where what doesn't fit in memory goes, in files without a name.
@@ -85,6 +86,24 @@ pub enum Mode {
     },
 }
 
+/// Bounds of what is held in memory. Smaller ones spill earlier; no result
+/// depends on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Keys and hashes of one side of one range; what is beyond goes to the
+    /// table's pool. The planner's ranges stay far below: this is for the range
+    /// that is skewed or could not be cut.
+    pub range_bytes: usize,
+    /// A table's pool of unmatched rows; what is beyond goes to a file.
+    pub pool_bytes: usize,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { range_bytes: 12 << 20, pool_bytes: 16 << 20 }
+    }
+}
+
 /// When to end before everything was compared; the verdict is then incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StopConditions {
@@ -118,6 +137,7 @@ impl Default for Options {
             mode: Mode::Rows,
             jobs: 4,
             range_rows: RANGE_ROWS,
+            memory: Memory::default(),
             stop: StopConditions::default(),
             confirm: Confirm::default(),
             spill_dir: std::env::temp_dir(),

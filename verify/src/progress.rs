@@ -48,11 +48,12 @@ impl Progress {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn set_tables_total(&self, total: usize) {
+    /// For whoever compares, and for the tests of displays; so too below.
+    pub fn set_tables_total(&self, total: usize) {
         self.tables_total.store(u32::try_from(total).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
-    pub(crate) fn begin(&self, name: String) -> Arc<TableProgress> {
+    pub fn begin(&self, name: String) -> Arc<TableProgress> {
         let table = Arc::new(TableProgress { name, ..TableProgress::default() });
         self.tables.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&table));
         table
@@ -65,7 +66,7 @@ impl TableProgress {
         self.done.load(Ordering::Relaxed) != 0
     }
 
-    pub(crate) fn finish(&self) {
+    pub fn finish(&self) {
         self.done.store(1, Ordering::Relaxed);
     }
 }

@@ -7,10 +7,12 @@ use switchback_verify::{Difference, DifferenceSink, SinkError, TablePlan, TableS
 
 /// The differences of a run, each with the plan of its table.
 #[derive(Default, Clone)]
-pub(crate) struct Collected(Arc<Mutex<Vec<(Arc<TablePlan>, Difference)>>>);
+pub(crate) struct Collected(Arc<Mutex<Found>>);
+
+pub(crate) type Found = Vec<(Arc<TablePlan>, Difference)>;
 
 impl Collected {
-    pub(crate) fn take(&self) -> Vec<(Arc<TablePlan>, Difference)> {
+    pub(crate) fn take(&self) -> Found {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }

@@ -1,8 +1,13 @@
 //! Comparing real databases.
 //!
 //! [`pairings`]: the same drift on every pairing of engines, held against the
-//! generator's own list.
+//! generator's own list. [`modes`]: what a run can be asked for. [`races`]: other writers
+//! and failing servers.
 
 mod collect;
 mod load;
+mod lookalikes;
+mod modes;
 mod pairings;
+mod races;
+mod restless;

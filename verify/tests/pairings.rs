@@ -10,11 +10,12 @@ use fixtures::dataset::{Cell, Dialect, Expected, ExpectedKind, Role, drift, sour
 use switchback_engines::canon::{self, Rule};
 use switchback_engines::{Date, Decimal, Moment, Value};
 use switchback_fixtures as fixtures;
+use switchback_verify::options::Memory;
 use switchback_verify::outcome::StructureDifference;
 use switchback_verify::{Difference, Kind, Options, Progress, RunOutcome, Status, TablePlan, Verdict, run};
 use tokio_util::sync::CancellationToken;
 
-use crate::collect::Collected;
+use crate::collect::{Collected, Found};
 use crate::load::{Loaded, load};
 
 const ALL: [Dialect; 4] = [Dialect::Postgres, Dialect::MySql, Dialect::MariaDb, Dialect::Sqlite];
@@ -48,15 +49,16 @@ async fn against_all(dialect: Dialect) {
         let name = format!("{dialect:?} → {target_dialect:?}");
         let drifted = drift(&tables, target_dialect);
         let target = load(target_dialect, Role::Target, &drifted.target).await;
-        // Small ranges, so that every table has many; and the default, so that
-        // each has one.
-        for range_rows in [300, 1_000_000] {
-            let (outcome, found) = compare(&source, &target, range_rows).await;
-            let name = format!("{name}, {range_rows} rows a range");
+        // Many ranges in every table; one range in each; and next to no memory,
+        // so that all rows go through the pool and its files.
+        let little = Memory { range_bytes: 2_000, pool_bytes: 5_000 };
+        for (range_rows, memory) in [(300, Memory::default()), (1_000_000, Memory::default()), (1_000, little)] {
+            let (outcome, found) = compare(&source, &target, range_rows, memory).await;
+            let name = format!("{name}, {range_rows} rows a range, {memory:?}");
             judge(&name, &outcome, &found, &drifted.expected);
         }
         let twin = load(target_dialect, Role::Target, &tables).await;
-        let (outcome, found) = compare(&source, &twin, 300).await;
+        let (outcome, found) = compare(&source, &twin, 300, Memory::default()).await;
         assert!(found.is_empty(), "{name}, no drift: {:?}", found.first());
         for table in &outcome.tables {
             assert_eq!(
@@ -72,12 +74,9 @@ async fn against_all(dialect: Dialect) {
     }
 }
 
-type Found = Vec<(std::sync::Arc<TablePlan>, Difference)>;
-
-async fn compare(source: &Loaded, target: &Loaded, range_rows: u64) -> (RunOutcome, Found) {
+async fn compare(source: &Loaded, target: &Loaded, range_rows: u64, memory: Memory) -> (RunOutcome, Found) {
     let sink = Collected::default();
-    // The sample's times without zone never meet points in time.
-    let options = Options { run_id: "test".to_owned(), range_rows, ..Options::default() };
+    let options = Options { run_id: "test".to_owned(), range_rows, memory, ..Options::default() };
     let outcome = run(
         source.database.clone(),
         target.database.clone(),

@@ -16,9 +16,10 @@ pub(crate) async fn run(runner: &[String]) -> anyhow::Result<ExitCode> {
     // to end the servers.
     let mut interrupted = signal(SignalKind::interrupt())?;
     let servers = Servers::start().await?;
-    let mut first_failure = None;
+    let (mut first_failure, mut outcomes) = (None, Vec::new());
     for step in steps(runner).await {
-        eprintln!("\n$ cargo {}", step.join(" "));
+        let name = format!("cargo {}", step.join(" "));
+        eprintln!("\n$ {name}");
         let mut command = cargo();
         command.args(&step).envs(servers.variables.iter().map(|(name, url)| (name, url)));
         let mut child = command.spawn().context("cargo can't be started")?;
@@ -26,14 +27,18 @@ pub(crate) async fn run(runner: &[String]) -> anyhow::Result<ExitCode> {
             status = child.wait() => (status?, false),
             _ = interrupted.recv() => (child.wait().await?, true),
         };
-        if !status.success() {
-            eprintln!("cargo {} failed ({status})", step.join(" "));
+        if status.success() {
+            outcomes.push(format!("passed: {name}"));
+        } else {
+            outcomes.push(format!("FAILED: {name} ({status})"));
             first_failure.get_or_insert(code(status));
         }
         if was_interrupted {
             return Ok(ExitCode::from(130));
         }
     }
+    // Once more at the end: the tests' own closing lines know nothing of a lint.
+    eprintln!("\n{}", outcomes.join("\n"));
     Ok(first_failure.map_or(ExitCode::SUCCESS, ExitCode::from))
 }
 

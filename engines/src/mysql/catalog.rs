@@ -115,20 +115,21 @@ impl Catalog<'_> {
         Ok(columns)
     }
 
-    /// The columns whose own constraint says that they hold JSON: that is all
-    /// that MariaDB's type JSON is.
+    /// The columns whose constraint says that they hold JSON: that is all that
+    /// MariaDB's type JSON is. From the table's own statement, since the catalog
+    /// shows constraints only to accounts that may do more than read.
     async fn checked_as_json(&mut self) -> Result<Vec<String>> {
         match self.flavor {
             Flavor::Original => return Ok(Vec::new()),
             Flavor::MariaDb => {}
         }
-        let statement = format!(
-            "SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS WHERE {} AND {}",
-            is("CONSTRAINT_SCHEMA", self.schema()),
-            is("TABLE_NAME", &self.name.name)
-        );
-        let rows = self.rows(&statement).await?;
-        Ok(rows.into_iter().filter_map(|mut row| json_column(&row.text()?)).collect())
+        let statement = format!("SHOW CREATE TABLE {}", sql::table(Engine::MySql, &self.name));
+        let Some(mut row) = self.rows(&statement).await?.into_iter().next() else {
+            return Ok(Vec::new());
+        };
+        // Its name comes first.
+        row.text();
+        Ok(row.text().map(|text| json_columns(&text)).unwrap_or_default())
     }
 
     /// Unique keys over whole plain columns, the primary key among them.
@@ -228,12 +229,39 @@ fn is(column: &str, name: &str) -> String {
     format!("{column} = _utf8mb4 x'{digits}' AND CAST({column} AS BINARY) = x'{digits}'")
 }
 
-/// The column that ``json_valid(`column`)`` speaks of.
-fn json_column(clause: &str) -> Option<String> {
-    let name = clause.strip_prefix("json_valid(`")?.strip_suffix("`)")?;
-    let name = name.replace("``", "\0");
-    // A backtick that is left ends the name: then it is another expression.
-    (!name.contains('`')).then(|| name.replace('\0', "`"))
+/// The columns that a ``CHECK (json_valid(`column`))`` of a CREATE TABLE speaks
+/// of. What stands in quotes, such as a comment, is passed over.
+fn json_columns(create: &str) -> Vec<String> {
+    let mut columns = Vec::new();
+    let mut rest = create;
+    while let Some(at) = rest.find(['\'', '`']) {
+        let (before, quoted) = rest.split_at(at);
+        let Some((name, after)) = unquoted(quoted) else { break };
+        if quoted.starts_with('`') && before.ends_with("CHECK (json_valid(") && after.starts_with("))") {
+            columns.push(name);
+        }
+        rest = after;
+    }
+    columns
+}
+
+/// The text in the quotes that `text` begins with, and what comes after them.
+fn unquoted(text: &str) -> Option<(String, &str)> {
+    let mut chars = text.char_indices().peekable();
+    let (_, quote) = chars.next()?;
+    let mut inside = String::new();
+    while let Some((at, c)) = chars.next() {
+        if c == '\\' && quote == '\'' {
+            inside.extend(chars.next().map(|(_, c)| c));
+        } else if c != quote {
+            inside.push(c);
+        } else if chars.next_if(|&(_, next)| next == quote).is_some() {
+            inside.push(quote);
+        } else {
+            return Some((inside, text.get(at + quote.len_utf8()..)?));
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -242,9 +270,15 @@ mod tests {
 
     #[test]
     fn only_a_plain_check_makes_a_column_json() {
-        assert_eq!(json_column("json_valid(`a``b`)").as_deref(), Some("a`b"));
-        for clause in ["json_valid(`a`) or `a` is null", "json_valid(`a`) and json_valid(`b`)", "`a` > 1", ""] {
-            assert_eq!(json_column(clause), None, "{clause}");
+        let create = "CREATE TABLE `CHECK (json_valid(` (\n  \
+            `a``b` longtext CHARACTER SET utf8mb4 DEFAULT NULL COMMENT 'it''s \\' CHECK (json_valid(`x`))' \
+            CHECK (json_valid(`a``b`)),\n  \
+            `c` longtext DEFAULT NULL CHECK (json_valid(`c`) or `c` is null),\n  \
+            `d` text DEFAULT 'CHECK (json_valid(`d`))',\n  \
+            CONSTRAINT `e` CHECK (json_valid(`é`))\n) ENGINE=InnoDB";
+        assert_eq!(json_columns(create), ["a`b", "é"]);
+        for create in ["", "`", "'", "CHECK (json_valid(`a", "CHECK (json_valid(`a`)", "'\\"] {
+            assert_eq!(json_columns(create), [""; 0], "{create}");
         }
     }
 }

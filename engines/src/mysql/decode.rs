@@ -31,7 +31,18 @@ pub(super) struct RowDecoder {
 struct Cell {
     name: String,
     logical: Logical,
-    ascii: bool,
+    text: Text,
+}
+
+/// What the bytes of a text must not be.
+#[derive(Debug, Clone, Copy)]
+enum Text {
+    /// Anything but UTF-8.
+    Any,
+    /// Beyond ASCII.
+    Ascii,
+    /// The mark of something that was not converted.
+    Converted,
 }
 
 /// What is wrong with a value.
@@ -142,7 +153,11 @@ fn cell(table: &Table, column: &Column) -> Result<Cell> {
         Some(logical) if types::layout(logical).is_some() => Ok(Cell {
             name: column.name.clone(),
             logical,
-            ascii: Charset::of(column.collation.as_deref()) == Charset::Ascii,
+            text: match Charset::of(column.collation.as_deref()) {
+                Charset::Utf8 | Charset::Whole(_) => Text::Any,
+                Charset::Ascii => Text::Ascii,
+                Charset::Leaky(_) => Text::Converted,
+            },
         }),
         _ => Err(Error::UnknownType {
             table: table.name.to_string(),
@@ -189,10 +204,13 @@ impl Cell {
     #[inline]
     fn text<'p>(&self, cursor: &mut Cursor<'p>) -> Result<&'p str, Fault> {
         let bytes = block(cursor)?;
-        if self.ascii && !bytes.is_ascii() {
-            return Err(NOT_TEXT);
-        }
-        std::str::from_utf8(bytes).map_err(|_| NOT_TEXT)
+        let text = std::str::from_utf8(bytes).map_err(|_| NOT_TEXT)?;
+        let whole = match self.text {
+            Text::Any => true,
+            Text::Ascii => text.is_ascii(),
+            Text::Converted => !text.contains(types::REPLACEMENT),
+        };
+        if whole { Ok(text) } else { Err(NOT_TEXT) }
     }
 }
 

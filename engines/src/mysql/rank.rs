@@ -3,22 +3,61 @@
 use super::fault::{NO_CATALOG, query_error};
 use super::pool::{Lease, Pool};
 use super::types::Charset;
-use crate::engine::{Engine, Flavor};
+use crate::engine::{Engine, Flavor, ServerInfo};
 use crate::error::Result;
 use crate::range::KeyValues;
 use crate::sql;
 use crate::table::{Column, Logical, Table};
 use crate::value::Value;
 
+/// How a server takes a list of rows where a SELECT may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum List {
+    /// `VALUES ROW(…), ROW(…)`.
+    Rows,
+    /// `VALUES (…), (…)`.
+    Values,
+    /// `SELECT … UNION ALL SELECT …`: any server takes it, and needs six times
+    /// as long for it.
+    Selects,
+}
+
+impl List {
+    fn of(server: &ServerInfo) -> Self {
+        match server.flavor {
+            Flavor::MariaDb => Self::Values,
+            Flavor::Original if version(&server.version) >= Some((8, 0, 19)) => Self::Rows,
+            Flavor::Original => Self::Selects,
+        }
+    }
+
+    fn of_rows(self, rows: &[String]) -> String {
+        match self {
+            Self::Rows => format!("VALUES ROW({})", rows.join("), ROW(")),
+            Self::Values => format!("VALUES ({})", rows.join("), (")),
+            Self::Selects => format!("SELECT {}", rows.join(" UNION ALL SELECT ")),
+        }
+    }
+}
+
+/// `8.0.36-28` and the like.
+fn version(text: &str) -> Option<(u32, u32, u32)> {
+    let mut numbers = text.splitn(3, '.').map(|part| {
+        let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        part.get(..digits)?.parse().ok()
+    });
+    Some((numbers.next()??, numbers.next()??, numbers.next()??))
+}
+
 /// For each key its dense rank among all of them.
 pub(super) async fn rank_keys(
     pool: &Pool,
-    flavor: Flavor,
+    server: &ServerInfo,
     table: &Table,
     key: &[usize],
     keys: &[KeyValues],
 ) -> Result<Vec<u64>> {
-    rank(&mut pool.lease().await?, flavor, table, key, keys).await
+    rank(&mut pool.lease().await?, server, table, key, keys).await
 }
 
 /// The same on a connection that the caller has.
@@ -27,7 +66,7 @@ pub(super) async fn rank_keys(
 /// and its collation.
 pub(super) async fn rank(
     lease: &mut Lease<'_>,
-    flavor: Flavor,
+    server: &ServerInfo,
     table: &Table,
     key: &[usize],
     keys: &[KeyValues],
@@ -36,7 +75,7 @@ pub(super) async fn rank(
         return Ok(Vec::new());
     }
     let what = format!("ordering keys of `{}`", table.name);
-    let statement = statement(flavor, table, key, keys);
+    let statement = statement(List::of(server), table, key, keys);
     let rows = lease.query(&what, &statement).await?.rows;
     let mut ranks = vec![None; keys.len()];
     for row in rows {
@@ -51,30 +90,26 @@ pub(super) async fn rank(
     ranks.ok_or_else(|| query_error(lease.location(), what, NO_CATALOG))
 }
 
-fn statement(flavor: Flavor, table: &Table, key: &[usize], keys: &[KeyValues]) -> String {
+fn statement(list: List, table: &Table, key: &[usize], keys: &[KeyValues]) -> String {
     let columns: Vec<&Column> = key.iter().filter_map(|&i| table.columns.get(i)).collect();
     let names: Vec<String> = columns.iter().map(|c| sql::name(Engine::MySql, &c.name)).collect();
     let aliases: Vec<String> = (0..columns.len()).map(|i| format!("k{i}")).collect();
     let typed: Vec<String> = names.iter().zip(&aliases).map(|(name, alias)| format!("{name} AS {alias}")).collect();
-    let row = match flavor {
-        Flavor::Original => "ROW(",
-        Flavor::MariaDb => "(",
-    };
     let rows: Vec<String> = keys
         .iter()
         .enumerate()
         .map(|(i, values)| {
             let literals: Vec<String> = columns.iter().zip(values).map(|(c, v)| typed_literal(c, v)).collect();
-            format!("{row}{i}, {})", literals.join(", "))
+            format!("{i}, {}", literals.join(", "))
         })
         .collect();
     format!(
         "SELECT i, DENSE_RANK() OVER (ORDER BY {}) FROM \
-         (SELECT 0 AS i, {} FROM {} WHERE FALSE UNION ALL VALUES {}) AS given",
+         (SELECT 0 AS i, {} FROM {} WHERE FALSE UNION ALL {}) AS given",
         aliases.join(", "),
         typed.join(", "),
         sql::table(Engine::MySql, &table.name),
-        rows.join(", "),
+        list.of_rows(&rows),
     )
 }
 
@@ -128,18 +163,35 @@ mod tests {
             row_estimate: 0,
             bytes_estimate: 0,
         };
-        let keys = [vec![Value::Int(7), Value::Text("x".into()), Value::Date(crate::value::Date::Days(0))]];
+        let date = Value::Date(crate::value::Date::Days(0));
+        let keys = [vec![date, Value::Int(7), Value::Text("x".into())]];
         assert_eq!(
-            statement(
-                Flavor::Original,
-                &table,
-                &[2, 0, 1],
-                &[vec![keys[0][2].clone(), keys[0][0].clone(), keys[0][1].clone()]]
-            ),
+            statement(List::Rows, &table, &[2, 0, 1], &keys),
             "SELECT i, DENSE_RANK() OVER (ORDER BY k0, k1, k2) FROM (SELECT 0 AS i, `c` AS k0, `a` AS k1, `b` AS k2 \
              FROM `s`.`t` WHERE FALSE UNION ALL VALUES ROW(0, CAST('1970-01-01' AS DATETIME(6)), 7, \
              CONVERT('x' USING latin1) COLLATE latin1_bin)) AS given"
         );
-        assert!(statement(Flavor::MariaDb, &table, &[0], &keys).contains("VALUES (0, 7)) AS given"));
+        let keys = [vec![Value::Int(7)], vec![Value::Int(8)]];
+        let lists = [
+            (List::Values, "UNION ALL VALUES (0, 7), (1, 8)) AS given"),
+            (List::Selects, "UNION ALL SELECT 0, 7 UNION ALL SELECT 1, 8) AS given"),
+        ];
+        for (list, expected) in lists {
+            assert!(statement(list, &table, &[0], &keys).ends_with(expected));
+        }
+    }
+
+    #[test]
+    fn old_servers_get_an_older_list() {
+        let list = |flavor, version: &str| {
+            let version = version.to_owned();
+            List::of(&ServerInfo { engine: Engine::MySql, flavor, version, location: String::new() })
+        };
+        for (version, expected) in
+            [("8.0.18", List::Selects), ("8.0.19-log", List::Rows), ("9.7.4-2", List::Rows), ("what", List::Selects)]
+        {
+            assert_eq!(list(Flavor::Original, version), expected, "{version}");
+        }
+        assert_eq!(list(Flavor::MariaDb, "10.11.19-MariaDB"), List::Values);
     }
 }

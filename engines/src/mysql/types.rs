@@ -126,9 +126,11 @@ impl<'a> Charset<'a> {
     }
 }
 
-/// The bytes that stand for a text the server could not convert: no UTF-8
-/// begins with them, so that the decoder reports the column.
-const UNCONVERTED: &str = "x'FF'";
+/// What stands for a text that the server could not convert: U+FFFD, which it
+/// also writes itself for some. In a column of such a character set
+/// [`super::decode`] takes it for that and nothing else.
+const UNCONVERTED: &str = "_utf8mb4 x'EFBFBD'";
+pub(super) const REPLACEMENT: char = '\u{FFFD}';
 
 /// The expression that reads `column` so that [`super::decode`] gets its exact
 /// value.
@@ -141,9 +143,7 @@ pub(super) fn selected(column: &Column) -> String {
             let text = format!("CONVERT({name} USING utf8mb4)");
             let marks = |text: &str| format!("(CHAR_LENGTH({text}) - CHAR_LENGTH(REPLACE({text}, '?', '')))");
             format!(
-                "CASE WHEN {name} IS NULL THEN NULL \
-                 WHEN {} = {} AND LOCATE(_utf8mb4 x'EFBFBD', {text} COLLATE utf8mb4_bin) = 0 \
-                 THEN CAST({text} AS BINARY) ELSE {UNCONVERTED} END",
+                "CASE WHEN {name} IS NULL THEN NULL WHEN {} = {} THEN {text} ELSE {UNCONVERTED} END",
                 marks(&name),
                 marks(&text),
             )

@@ -3,7 +3,8 @@
 //! Exact for small files, where counting costs some milliseconds. Otherwise
 //! from `ANALYZE`, where somebody ran it; otherwise from the first and the last
 //! row number, which is exact for a table that only grew and too much for one
-//! with gaps. All of it is capped by what the file can hold.
+//! with gaps. All of it is capped by what the file could hold if its rows were
+//! half as wide as they seem.
 //!
 //! The bytes are rows times the width of a few rows from both ends. The exact
 //! number is in `dbstat`, but that reads every page of the table.
@@ -31,8 +32,14 @@ const SAMPLE_ROWS: u32 = 200;
 /// A sum of more terms would go beyond the depth of an expression.
 const SAMPLE_COLUMNS: usize = 200;
 
-/// Of a row beside its columns: its number, the lengths and its place on the page.
+/// Of a row beside its columns: its number, its length and its place on the page.
 const ROW_OVERHEAD_BYTES: u64 = 8;
+
+/// Of a column beside its value: the kind and length of it.
+const COLUMN_OVERHEAD_BYTES: u32 = 1;
+
+/// The most that a number takes, whatever its text does.
+const NUMBER_BYTES: u32 = 8;
 
 /// `stored` tells of each column whether the file holds it.
 pub(super) async fn estimate(
@@ -53,7 +60,7 @@ pub(super) async fn estimate(
             Some(rows) => Some(rows),
             None => numbered(connection, table, rowid).await?,
         };
-        known.unwrap_or(u64::MAX).min(file / width)
+        known.unwrap_or(u64::MAX).min(file / (width / 2).max(1))
     };
     Ok(Estimate { rows, bytes: rows.saturating_mul(width).min(file) })
 }
@@ -76,7 +83,13 @@ async fn width(
     let terms: Vec<String> = columns
         .iter()
         .take(SAMPLE_COLUMNS)
-        .map(|column| format!("coalesce(octet_length({}), 0)", qualified(table, column)))
+        .map(|column| {
+            let name = qualified(table, column);
+            let bytes = format!("coalesce(octet_length({name}), 0)");
+            format!(
+                "{COLUMN_OVERHEAD_BYTES} + iif(typeof({name}) IN ('integer', 'real'), min({bytes}, {NUMBER_BYTES}), {bytes})"
+            )
+        })
         .collect();
     let (Some(share), true) = (columns.len().checked_div(terms.len()), !terms.is_empty()) else {
         return Ok(0);

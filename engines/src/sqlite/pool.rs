@@ -20,7 +20,7 @@ use super::fault;
 use crate::error::{ConnectFault, Error, Result};
 
 /// How many instructions of SQLite's machine run between two looks at whether
-/// somebody still waits for the result: some ten microseconds' worth.
+/// somebody still waits for the result: some tens of microseconds' worth.
 const INSTRUCTIONS_PER_LOOK: i32 = 4096;
 
 pub(super) struct Pool {

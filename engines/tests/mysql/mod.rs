@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use switchback_engines::mysql::MySql;
 use switchback_engines::{
-    ConnectOptions, Database, DatabaseUrl, KeyRange, KeyValues, OwnedValue, RawBatch, ReadRequest, Result, Scope, Table,
-    TableRef, Value,
+    ConnectOptions, Database, DatabaseUrl, KeyRange, KeyValues, OwnedValue, RawBatch, ReadRequest, Result, Scope,
+    Table, TableRef, Value,
 };
-use switchback_fixtures::{Family, Side, TestDatabase, database};
+use switchback_fixtures::{Family, Server, Side, TestDatabase, database};
 use tokio::sync::mpsc;
 
 /// Makes a test for each server of `async fn $name(family: Family)`.
@@ -71,6 +71,13 @@ impl Here {
     }
 }
 
+/// A server that no other test uses.
+async fn private(family: Family, arguments: &[&str]) -> Server {
+    let builder = Server::builder(family.kind(Side::Source));
+    let builder = arguments.iter().fold(builder, |builder, argument| builder.argument(*argument));
+    builder.start().await.expect("a server")
+}
+
 async fn connect(url: &str) -> Result<MySql> {
     MySql::connect(&DatabaseUrl::parse(url)?, &ConnectOptions::default()).await
 }
@@ -106,7 +113,8 @@ async fn read_columns(
         }
         decoded.map(|()| (rows, announced))
     };
-    let (count, collected) = tokio::join!(engine.read(ReadRequest { table, columns, scope, filter }, sender), collected);
+    let (count, collected) =
+        tokio::join!(engine.read(ReadRequest { table, columns, scope, filter }, sender), collected);
     let count = count?;
     let (mut rows, announced) = collected?;
     assert_eq!(count, rows.len() as u64, "what the read reports");
@@ -121,6 +129,41 @@ async fn read_range(engine: &dyn Database, table: &Table, key: &[usize], range: 
 
 async fn read_keys(engine: &dyn Database, table: &Table, key: &[usize], keys: &[KeyValues]) -> Vec<Vec<OwnedValue>> {
     read(engine, table, Scope::Keys { key, values: keys }, None).await.expect("rows")
+}
+
+/// Each row of the table is in exactly one of the ranges that `keys` cut.
+async fn covers_once(here: &Here, table: &Table, key: &[usize], keys: &[KeyValues]) -> Vec<usize> {
+    let all = read(&*here.engine, table, Scope::All, None).await.expect("rows");
+    let lowers = std::iter::once(None).chain(keys.iter().cloned().map(Some));
+    let uppers = keys.iter().cloned().map(Some).chain(std::iter::once(None));
+    let (mut rows, mut sizes) = (Vec::new(), Vec::new());
+    for (lower, upper) in lowers.zip(uppers) {
+        let range = KeyRange { lower, upper };
+        let some = read_range(&*here.engine, table, key, &range).await;
+        sizes.push(some.len());
+        rows.extend(some);
+    }
+    rows.sort_by_key(|row| format!("{row:?}"));
+    assert!(rows == all, "{} rows in ranges, {} in the table, of {sizes:?}", rows.len(), all.len());
+    sizes
+}
+
+/// A statement that fills the column `id` of `table` with 1 to `count`, which
+/// both servers run whatever their limits for recursion are.
+fn numbers(table: &str, count: u32) -> String {
+    format!(
+        "INSERT INTO {table} (id) WITH d AS (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 \
+         UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9) \
+         SELECT n FROM (SELECT a.n + 10 * b.n + 100 * c.n + 1000 * d.n + 10000 * e.n + 100000 * f.n + 1 AS n \
+         FROM d AS a, d AS b, d AS c, d, d AS e, d AS f) AS x WHERE n <= {count}"
+    )
+}
+
+/// The same database, another account.
+fn as_user(url: &str, user: &str, password: &str) -> String {
+    let (scheme, rest) = url.split_once("://").expect("a URL");
+    let (_, place) = rest.split_once('@').expect("an account");
+    format!("{scheme}://{user}:{password}@{place}")
 }
 
 fn text(v: &str) -> OwnedValue {

@@ -117,6 +117,52 @@ async fn an_immutable_file_gets_no_company() {
 }
 
 #[tokio::test]
+async fn a_wal_file_that_cannot_have_its_log_says_so() {
+    let file = File::with("PRAGMA journal_mode = WAL; CREATE TABLE t(a TEXT); INSERT INTO t VALUES ('x')").await;
+    let path = file.path();
+    file.writer.close().await.unwrap();
+    // As in a folder where nothing may be written, which stops no root.
+    let log = path.with_extension("db-wal");
+    std::fs::create_dir(&log).unwrap();
+    let open = async |parameters| {
+        let url = DatabaseUrl::parse(&format!("sqlite:{}{parameters}", path.display())).unwrap();
+        Sqlite::connect(&url, &ConnectOptions::default()).await
+    };
+    let error = open("").await.err().unwrap();
+    assert_eq!(fault(&error), ConnectFault::File, "{}", chain(&error));
+    assert!(chain(&error).contains("?immutable=1"), "{}", chain(&error));
+    assert_eq!(read_all(&open("?immutable=1").await.unwrap(), "t").await, [[text("x")]]);
+}
+
+#[tokio::test]
+async fn broken_pages_are_an_error() {
+    let file = File::with(
+        "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); \
+         WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
+         INSERT INTO t SELECT i, hex(randomblob(50)) FROM n",
+    )
+    .await;
+    let path = file.path();
+    file.writer.close().await.unwrap();
+    let mut content = std::fs::read(&path).unwrap();
+    let middle = content.len() / 2 / 4096 * 4096;
+    content[middle..middle + 4096].fill(0xAA);
+    std::fs::write(&path, content).unwrap();
+
+    let url = DatabaseUrl::parse(&format!("sqlite:{}", path.display())).unwrap();
+    let db = Sqlite::connect(&url, &ConnectOptions::default()).await.unwrap();
+    let error = match db.describe(&named("t")).await {
+        Err(error) => error,
+        Ok(table) => {
+            let request = ReadRequest { table: &table.unwrap(), columns: &[0, 1], scope: Scope::All, filter: None };
+            try_read(&db, request).await.unwrap_err()
+        }
+    };
+    assert!(matches!(error, Error::Query { fault: QueryFault::Other, .. }), "{}", chain(&error));
+    assert!(chain(&error).contains("malformed"), "{}", chain(&error));
+}
+
+#[tokio::test]
 async fn a_reader_of_a_rollback_journal_file_leaves_nothing_behind() {
     let file = File::with("CREATE TABLE t(a TEXT); INSERT INTO t VALUES ('x')").await;
     let db = file.open().await;

@@ -205,6 +205,8 @@ fn any_value() -> impl Strategy<Value = OwnedValue> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     /// Ranges and lookups are asked for with literals: each must mean exactly
     /// its value, in either encoding of a file.
     #[test]

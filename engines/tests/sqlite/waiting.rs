@@ -67,7 +67,8 @@ async fn a_read_stops_when_the_receiver_is_gone() {
         tokio::time::sleep(Duration::from_millis(20)).await;
         drop(batches);
     };
-    let (sent, ()) = tokio::join!(db.read(endless, out), leave);
+    let both = async { tokio::join!(db.read(endless, out), leave).0 };
+    let sent = tokio::time::timeout(Duration::from_secs(10), both).await.expect("the read goes on for nobody");
     assert_eq!(sent.unwrap(), 0);
 
     assert_eq!(read_all(&db, "t").await.len(), 10_000);

@@ -1,7 +1,7 @@
 //! One side of a range, from the connection to keys and hashes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use switchback_engines::{Database, Error, RawBatch, ReadRequest};
 use tokio::sync::{mpsc, oneshot};
@@ -13,13 +13,11 @@ use super::rows::{Digest, RangeRows};
 /// Two: one that is being hashed, one that is ready.
 const BATCHES_IN_FLIGHT: usize = 2;
 
-/// When a side of a range holds more than this in keys and hashes, they go to
-/// the reconcile pool, which can spill them. The planner's ranges stay far
-/// below; this is for the range that is skewed or could not be cut.
-pub(crate) const RANGE_BYTES_MAX: usize = 12 << 20;
-
 /// Takes rows that no longer fit in memory.
 pub(crate) trait Overflow: Send + Sync {
+    /// How much one side of a range may hold.
+    fn bytes_max(&self) -> usize;
+
     fn take(&self, rows: &RangeRows) -> Result<(), std::io::Error>;
 }
 
@@ -39,6 +37,8 @@ pub(crate) struct Counters<'a> {
     pub(crate) rows: &'a AtomicU64,
     pub(crate) bytes: &'a AtomicU64,
     pub(crate) all_bytes: &'a AtomicU64,
+    /// Set when rows of this reading have gone to the pool.
+    pub(crate) overflowed: &'a AtomicBool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -92,8 +92,9 @@ async fn hash_all(
         counters.all_bytes.fetch_add(bytes, Ordering::Relaxed);
         side.digest.merge(rows.digest);
         side.rows.append(&rows);
-        if side.rows.size_bytes() > RANGE_BYTES_MAX {
+        if side.rows.size_bytes() > overflow.bytes_max() {
             let full = std::mem::take(&mut side.rows);
+            counters.overflowed.store(true, Ordering::Relaxed);
             let overflow = Arc::clone(&overflow);
             on_pool(pool, move || overflow.take(&full)).await?.map_err(ReadError::Spill)?;
             side.overflowed = true;

@@ -5,7 +5,7 @@
 //! takes such rows of all ranges, and those of tables without a key, cancels
 //! what is equal on both sides and gives back the rest, each identity once.
 //!
-//! Bounded memory: beyond [`POOL_BYTES_MAX`] entries are sorted and written to a
+//! Bounded memory: beyond its bound entries are sorted and written to a
 //! file without a name; the files are merged when the table has been read.
 
 mod entry;
@@ -14,7 +14,7 @@ mod runs;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::compare::matching::{Candidate, Leftover};
 use crate::compare::read::Overflow;
@@ -23,9 +23,6 @@ use crate::outcome::Side;
 use entry::Entries;
 use merge::Merge;
 use runs::Run;
-
-/// Entries held in memory before they are spilled.
-const POOL_BYTES_MAX: usize = 16 << 20;
 
 /// Runs merged at once: more would cost file handles, and two passes over data
 /// that is already sequential cost little.
@@ -45,11 +42,8 @@ struct Inner {
 }
 
 impl Pool {
-    pub(crate) fn new(dir: &Path) -> Self {
-        Self::with_limit(dir, POOL_BYTES_MAX)
-    }
-
-    fn with_limit(dir: &Path, bytes_max: usize) -> Self {
+    /// Spills beyond `bytes_max` to files in `dir`.
+    pub(crate) fn new(dir: &Path, bytes_max: usize) -> Self {
         Self { dir: dir.to_owned(), bytes_max, inner: Mutex::default() }
     }
 
@@ -64,12 +58,11 @@ impl Pool {
     /// # Errors
     /// As for [`Self::add`].
     pub(crate) fn add_candidate(&self, candidate: &Candidate) -> io::Result<()> {
-        let sides = [(Side::Source, &candidate.source), (Side::Target, &candidate.target)];
-        for (side, hashes) in sides {
-            for &(hash, count) in hashes {
-                for _ in 0..count {
-                    self.add_all(std::iter::once((&*candidate.identity, hash, side, candidate.range)))?;
-                }
+        let source = candidate.source.iter().flatten().map(|h| (Side::Source, h));
+        let target = candidate.target.iter().map(|h| (Side::Target, h));
+        for (side, &(hash, count)) in source.chain(target) {
+            for _ in 0..count {
+                self.add_all(std::iter::once((&*candidate.identity, hash, side, candidate.range)))?;
             }
         }
         Ok(())
@@ -90,11 +83,6 @@ impl Pool {
         *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = Inner::default();
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.entries.is_empty() && inner.runs.is_empty()
-    }
-
     /// Empties the pool: what is left after equal rows have cancelled, in order
     /// of identity.
     ///
@@ -107,8 +95,8 @@ impl Pool {
     }
 
     /// Rows of one side of one range that do not fit in memory.
-    pub(crate) fn overflow(self: &std::sync::Arc<Self>, side: Side, range: u32) -> std::sync::Arc<dyn Overflow> {
-        std::sync::Arc::new(SideOverflow { pool: std::sync::Arc::clone(self), side, range })
+    pub(crate) fn overflow(self: &Arc<Self>, side: Side, range: u32, bytes_max: usize) -> Arc<dyn Overflow> {
+        Arc::new(SideOverflow { pool: Arc::clone(self), side, range, bytes_max })
     }
 }
 
@@ -126,12 +114,17 @@ impl Inner {
 }
 
 struct SideOverflow {
-    pool: std::sync::Arc<Pool>,
+    pool: Arc<Pool>,
     side: Side,
     range: u32,
+    bytes_max: usize,
 }
 
 impl Overflow for SideOverflow {
+    fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
     fn take(&self, rows: &RangeRows) -> io::Result<()> {
         self.pool.add_all(rows.iter().map(|(identity, hash)| (identity, hash, self.side, self.range)))
     }
@@ -160,7 +153,13 @@ mod tests {
             target.sort_unstable();
             if source != target {
                 let (source, target) = (tally(source.into_iter()), tally(target.into_iter()));
-                found.push(Candidate { identity: identity.into(), source, target, range: 0 });
+                found.push(Candidate {
+                    identity: identity.into(),
+                    source: Some(source),
+                    target,
+                    range: 0,
+                    pooled: true,
+                });
             }
         }
         found
@@ -173,7 +172,7 @@ mod tests {
             bytes_max in 64usize..4096,
         ) {
             let dir = tempfile::tempdir().unwrap();
-            let pool = Pool::with_limit(dir.path(), bytes_max);
+            let pool = Pool::new(dir.path(), bytes_max);
             for (identity, hash, on_target) in &rows {
                 let side = if *on_target { Side::Target } else { Side::Source };
                 pool.add(&[Leftover { identity: identity.clone().into(), hash: *hash, side, range: 0 }]).unwrap();
@@ -186,7 +185,7 @@ mod tests {
     #[test]
     fn spills_leave_no_files_behind() {
         let dir = tempfile::tempdir().unwrap();
-        let pool = Pool::with_limit(dir.path(), 100);
+        let pool = Pool::new(dir.path(), 100);
         for n in 0u32..500 {
             let identity = Box::from(n.to_be_bytes());
             pool.add(&[Leftover { identity, hash: 1, side: Side::Source, range: n }]).unwrap();
@@ -198,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_written_is_an_error() {
-        let pool = Pool::with_limit(Path::new("/no/such/folder"), 0);
+        let pool = Pool::new(Path::new("/no/such/folder"), 0);
         let row = Leftover { identity: (*b"x").into(), hash: 1, side: Side::Source, range: 0 };
         assert!(pool.add(&[row]).is_err());
     }

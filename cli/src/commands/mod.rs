@@ -1,0 +1,8 @@
+//! What each command does. Every one returns how the process is to end.
+
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod repair;
+pub(crate) mod report;
+pub(crate) mod show;
+pub(crate) mod verify;

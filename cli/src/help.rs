@@ -1,0 +1,120 @@
+//! The long help texts. Lines that begin with `switchback` in an example are
+//! run by the tests, in a folder that has `old.db`, `new.db`, `move.toml` and
+//! the run `nightly`.
+
+pub(crate) const ABOUT: &str = "\
+Proves that two databases hold the same data, and shows which rows do not.
+
+It reads both sides once, compares typed values rather than text, reads again what differs before it says so, and names \
+whatever it could not compare. Neither database is written to.";
+
+pub(crate) const SEE_MORE: &str = "`switchback help verify` explains each setting; `switchback demo` shows it at work.";
+
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0    everything was compared and is equal; or the command did what it was asked for
+  1    everything was compared and there are differences
+  2    a mistake on the command line or in the config, or a database that cannot be opened
+  3    not everything was compared, or a result could not be written
+  130  interrupted; what was compared by then is in the run's folder
+
+The result goes to stdout, everything else to stderr.";
+
+pub(crate) const VERIFY: &str = "\
+Compare two databases, table by table and row by row.
+
+The source is the database that is right, the target the one that should hold the same. Both are only read. \
+Rows that differ are read again until it is sure that they do, so that a database in use, or a \
+target that lags a little, raises no false alarm.
+
+Give the two URLs as arguments, in the environment (SWITCHBACK_SOURCE_URL and SWITCHBACK_TARGET_URL), or in a \
+config file. What an argument says can be read by everybody on this machine (`ps`): URLs with passwords belong in the \
+environment or in a file.";
+
+pub(crate) const VERIFY_EXAMPLES: &str = "\
+Examples:
+  Compare all tables. In the environment the URLs are safe from `ps`:
+    export SWITCHBACK_SOURCE_URL=sqlite:old.db SWITCHBACK_TARGET_URL=sqlite:new.db
+    switchback verify
+
+  With everything in a file:
+    switchback verify -c move.toml
+
+  Some tables, without a column that each side fills by itself:
+    switchback verify sqlite:old.db sqlite:new.db \\
+        -t 'order*' -x order_archive --ignore-columns updated_at
+
+  A table that was renamed, one without a primary key, and only the rows of this year:
+    switchback verify sqlite:old.db sqlite:new.db --rename-table users=accounts \\
+        --key visits=visitor,visited_at --source-filter \"orders=placed_at >= '2026-01-01'\" \\
+        --target-filter \"orders=placed_at >= '2026-01-01'\"
+
+  In a script: the answer is the exit code, the details are JSON:
+    switchback verify -c move.toml --format json --no-progress
+
+The config file, with all its keys:
+    source = \"sqlite:old.db\"             # or source_env = \"VARIABLE\", or source_file = \"path\"
+    target_env = \"NEW_DATABASE_URL\"      # likewise target, target_env, target_file
+    jobs = 4
+    [tables]
+    include = [\"*\"]
+    exclude = [\"order_archive\"]
+    ignore_columns = [\"updated_at\", \"orders.synced\"]
+    [[table]]                            # once for each table that needs it
+    name = \"users\"
+    target = \"accounts\"
+    key = [\"login\"]
+    ignore_columns = [\"avatar\"]
+    rename_columns = { mail = \"email\" }
+    source_filter = \"id > 0\"
+    target_filter = \"id > 0\"
+    [equality]
+    naive_zone = \"+00:00\"
+    [stop]
+    max_differences = 10000
+    max_time = \"2h\"
+    [confirm]                            # how often and how patiently a row is read again
+    attempts = 5
+    backoff = \"100ms\"
+    [output]
+    run_dir = \"runs/{run_id}\"
+
+Exit codes: 0 equal, 1 differences, 2 cannot start, 3 not everything compared, 130 interrupted.";
+
+pub(crate) const REPORT_EXAMPLES: &str = "\
+Examples:
+    switchback report nightly
+    switchback report nightly --format json
+
+Exit codes: 0 shown, 2 there is no such run, 3 it cannot be read.";
+
+pub(crate) const REPAIR: &str = "\
+Print the SQL that would make the target equal to the source.
+
+It is made from the differences that a run found, in the target's dialect. Nothing is sent to a database: read it, then run it \
+with the target's own client.";
+
+pub(crate) const REPAIR_EXAMPLES: &str = "\
+Examples:
+    switchback repair nightly
+    switchback repair nightly --output repair.sql
+
+Exit codes: 0 printed, 2 there is no such run, 3 it cannot be read or written, or not all can be repaired.";
+
+pub(crate) const DEMO: &str = "\
+See it work: two small databases with known differences, no server needed.
+
+Makes two SQLite databases of a shop in a new folder, the second one a copy with damage of every kind, compares \
+them as `switchback verify` would, and checks that exactly the damage was found.";
+
+pub(crate) const DEMO_EXAMPLES: &str = "\
+Examples:
+    switchback demo
+    switchback demo --dir shop
+
+Exit codes: 0 exactly the damage was found, 2 the folder holds something else, 3 it was not found.";
+
+pub(crate) const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+    switchback completions bash > switchback.bash
+    switchback completions fish > switchback.fish";

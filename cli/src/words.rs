@@ -1,0 +1,263 @@
+//! Values as they are written on the command line and in the config, parsed once.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use switchback_verify::options::IgnoredColumn;
+use switchback_verify::plan::selection::Pattern;
+
+/// `NAME=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Assignment<T = String> {
+    pub(crate) name: String,
+    pub(crate) value: T,
+}
+
+impl<T> FromStr for Assignment<T>
+where
+    T: FromStr,
+    T::Err: fmt::Display,
+{
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The first `=`: a condition has more of them, a table's name hardly ever.
+        let (name, value) = text.split_once('=').ok_or("it needs the form NAME=VALUE")?;
+        let (name, value) = (name.trim(), value.trim());
+        if name.is_empty() || value.is_empty() {
+            return Err("both sides of `=` need a value".to_owned());
+        }
+        let value = value.parse().map_err(|error: T::Err| error.to_string())?;
+        Ok(Self { name: name.to_owned(), value })
+    }
+}
+
+/// `COLUMN,COLUMN`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ColumnList(pub(crate) Vec<String>);
+
+impl FromStr for ColumnList {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let columns: Vec<String> = text.split(',').map(|column| column.trim().to_owned()).collect();
+        if columns.iter().any(String::is_empty) {
+            return Err("a column in the list has no name");
+        }
+        Ok(Self(columns))
+    }
+}
+
+/// `COLUMN`, `TABLE.COLUMN` or `SCHEMA.TABLE.COLUMN`; the table may be a pattern.
+pub(crate) fn ignored_column(text: &str) -> Result<IgnoredColumn, String> {
+    let (table, column) = match text.rsplit_once('.') {
+        Some((table, column)) => (Some(table), column),
+        None => (None, text),
+    };
+    if column.is_empty() {
+        return Err("it names no column".to_owned());
+    }
+    let table = table.map(Pattern::from_str).transpose().map_err(|error| error.to_string())?;
+    Ok(IgnoredColumn { table, column: column.to_owned() })
+}
+
+/// An offset from UTC in minutes: `Z`, `+00:00`, `-03:30`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Zone {
+    pub(crate) minutes: i32,
+}
+
+impl FromStr for Zone {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "an offset looks like +00:00 or -03:30, up to 18 hours; zones with daylight saving \
+                                time have no single offset";
+        if matches!(text, "Z" | "z" | "UTC") {
+            return Ok(Self { minutes: 0 });
+        }
+        let (sign, rest) = match (text.strip_prefix('+'), text.strip_prefix('-')) {
+            (Some(rest), _) => (1, rest),
+            (None, Some(rest)) => (-1, rest),
+            (None, None) => return Err(EXPECTED),
+        };
+        let two_digits = |text: &str| {
+            (text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse::<i32>().ok()).flatten()
+        };
+        let (hours, minutes) = rest.split_once(':').ok_or(EXPECTED)?;
+        let (hours, minutes) = two_digits(hours).zip(two_digits(minutes)).ok_or(EXPECTED)?;
+        if minutes > 59 || hours * 60 + minutes > 18 * 60 {
+            return Err(EXPECTED);
+        }
+        Ok(Self { minutes: sign * (hours * 60 + minutes) })
+    }
+}
+
+/// A length of time: `500ms`, `90s`, `1h30m`, `2d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Duration(pub(crate) std::time::Duration);
+
+impl FromStr for Duration {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "a length of time needs units: 500ms, 90s, 15m, 1h30m, 2d";
+        const TOO_LONG: &str = "the length of time is too great";
+        let mut millis: u64 = 0;
+        let mut rest = text.trim();
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or(EXPECTED)?;
+            let (number, tail) = rest.split_at(digits);
+            let unit_len = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
+            let (unit, tail) = tail.split_at(unit_len);
+            let unit_millis: u64 = match unit {
+                "ms" => 1,
+                "s" => 1_000,
+                "m" | "min" => 60_000,
+                "h" => 3_600_000,
+                "d" => 86_400_000,
+                _ => return Err(EXPECTED),
+            };
+            if number.is_empty() {
+                return Err(EXPECTED);
+            }
+            let number: u64 = number.parse().map_err(|_| TOO_LONG)?;
+            millis = number.checked_mul(unit_millis).and_then(|part| millis.checked_add(part)).ok_or(TOO_LONG)?;
+            rest = tail;
+        }
+        // Clocks can't count for ever, and adding too much to one panics.
+        if millis > 36_500 * 86_400_000 {
+            return Err(TOO_LONG);
+        }
+        // Zero, or no text at all, is far more likely a mistake than a wish.
+        if millis == 0 { Err(EXPECTED) } else { Ok(Self(std::time::Duration::from_millis(millis))) }
+    }
+}
+
+/// A share above 0 % and below 100 %.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Percent {
+    pub(crate) share: f64,
+}
+
+impl FromStr for Percent {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.strip_suffix('%').unwrap_or(text).trim();
+        let percent: f64 = number.parse().map_err(|_| "it is no number")?;
+        if percent > 0.0 && percent < 100.0 {
+            Ok(Self { share: percent / 100.0 })
+        } else {
+            Err("it must be above 0 and below 100; leave the flag out to compare everything")
+        }
+    }
+}
+
+/// A table pattern in the config.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct PatternWord(pub(crate) Pattern);
+
+/// A column to leave out, in the config.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct IgnoredColumnWord(pub(crate) IgnoredColumn);
+
+impl TryFrom<String> for Zone {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Duration {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for PatternWord {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|error: switchback_verify::plan::selection::EmptyPattern| error.to_string())
+    }
+}
+
+impl TryFrom<String> for IgnoredColumnWord {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        ignored_column(&text).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_equals_sign_ends_the_name() {
+        let assignment: Assignment = "orders=state = 'open'".parse().unwrap();
+        assert_eq!((assignment.name.as_str(), assignment.value.as_str()), ("orders", "state = 'open'"));
+        for text in ["orders", "=x", "orders=", " = "] {
+            assert!(text.parse::<Assignment>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_lists_columns() {
+        let key: Assignment<ColumnList> = "public.orders=id, line".parse().unwrap();
+        assert_eq!(key.value.0, ["id", "line"]);
+        assert!("orders=id,,line".parse::<Assignment<ColumnList>>().is_err());
+    }
+
+    #[test]
+    fn the_last_dot_begins_the_column() {
+        let column = ignored_column("public.orders.updated_at").unwrap();
+        assert_eq!(column.table.unwrap().to_string(), "public.orders");
+        assert_eq!(column.column, "updated_at");
+        assert_eq!(ignored_column("updated_at").unwrap().table, None);
+        for text in ["", "orders.", ".updated_at"] {
+            assert!(ignored_column(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn zones_are_offsets() {
+        for (text, minutes) in [("+00:00", 0), ("Z", 0), ("+05:45", 345), ("-03:30", -210), ("+18:00", 1080)] {
+            assert_eq!(text.parse(), Ok(Zone { minutes }), "{text}");
+        }
+        for text in ["", "5", "+5:00", "+05", "+05:60", "+18:01", "Europe/Berlin", "+٠٥:٠٠", "++1:00"] {
+            assert!(text.parse::<Zone>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_need_units() {
+        for (text, millis) in [("500ms", 500), ("90s", 90_000), ("1h30m", 5_400_000), ("2d", 172_800_000)] {
+            assert_eq!(text.parse(), Ok(Duration(std::time::Duration::from_millis(millis))), "{text}");
+        }
+        for text in
+            ["", "90", "s", "1x", "-5s", "1.5h", "0s", "99999999999999999999d", "9999999999999d", "36501d", "1h30"]
+        {
+            assert!(text.parse::<Duration>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sample_is_less_than_everything() {
+        assert_eq!("5".parse(), Ok(Percent { share: 0.05 }));
+        assert_eq!("0.5%".parse(), Ok(Percent { share: 0.005 }));
+        for text in ["0", "100", "-1", "NaN", "inf", "", "five"] {
+            assert!(text.parse::<Percent>().is_err(), "{text}");
+        }
+    }
+}

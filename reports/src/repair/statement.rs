@@ -1,0 +1,163 @@
+//! One difference as one statement.
+
+use switchback_engines::sql::{self, literal, name};
+use switchback_engines::{Column, Engine, Logical, OwnedValue};
+use switchback_verify::{ColumnPair, Difference, TablePlan};
+
+use super::dialect::Dialect;
+use super::fit::{Unfit, fit};
+
+/// Why a difference has no statement.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoStatement {
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    #[error("only columns differ that the target computes itself")]
+    Generated,
+    #[error("the difference lacks the values that a statement needs")]
+    Incomplete,
+}
+
+/// Makes the statements of one table.
+pub(super) struct Statements<'a> {
+    dialect: Dialect,
+    plan: &'a TablePlan,
+    table: String,
+    /// MySQL columns that an `UPDATE` may set to the present time by itself.
+    clocks: Vec<(usize, String)>,
+    /// Whether the server itself keeps the key unique. By a key that a person
+    /// chose it may find several rows where we mean one.
+    is_unique: bool,
+}
+
+impl<'a> Statements<'a> {
+    pub(super) fn new(dialect: Dialect, plan: &'a TablePlan) -> Self {
+        let engine = dialect.engine;
+        let clocks = plan.target.columns.iter().enumerate().filter(|(_, column)| {
+            engine == Engine::MySql
+                && !column.generated
+                && matches!(column.logical, Some(Logical::Instant { .. } | Logical::Timestamp { .. }))
+        });
+        Self {
+            dialect,
+            plan,
+            table: sql::table(engine, &plan.target.name),
+            clocks: clocks.map(|(i, column)| (i, name(engine, &column.name))).collect(),
+            is_unique: is_unique(plan),
+        }
+    }
+
+    /// Sets what differs, where the row still is as it was compared.
+    pub(super) fn update(&self, difference: &Difference) -> Result<String, NoStatement> {
+        let (source, target) =
+            difference.source.as_ref().zip(difference.target.as_ref()).ok_or(NoStatement::Incomplete)?;
+        let mut set = Vec::new();
+        let mut guards = Vec::new();
+        let mut set_columns = Vec::new();
+        for &i in &difference.changed {
+            let (pair, column) = self.column(i)?;
+            if column.generated {
+                continue;
+            }
+            let new = self.fitted(pair, column, source.get(i).ok_or(NoStatement::Incomplete)?)?;
+            let old = target.get(i).ok_or(NoStatement::Incomplete)?;
+            set.push(format!("{} = {}", self.name(column), literal(self.dialect.engine, column, &new)));
+            guards.push(self.dialect.is(column, old, false));
+            set_columns.push(pair.target);
+        }
+        if set.is_empty() {
+            return Err(if difference.changed.is_empty() { NoStatement::Incomplete } else { NoStatement::Generated });
+        }
+        for (_, clock) in self.clocks.iter().filter(|(i, _)| !set_columns.contains(i)) {
+            set.push(format!("{clock} = {clock}"));
+        }
+        let mut conditions = self.key(target)?;
+        conditions.extend(guards);
+        Ok(format!("UPDATE {} SET {} WHERE {};", self.table, set.join(", "), conditions.join(" AND ")))
+    }
+
+    /// Deletes by the key; without one, exactly the surplus of equal rows.
+    pub(super) fn delete(&self, difference: &Difference) -> Result<String, NoStatement> {
+        let values = difference.target.as_ref().ok_or(NoStatement::Incomplete)?;
+        let table = &self.table;
+        if self.plan.key_len > 0 {
+            return Ok(format!("DELETE FROM {table} WHERE {};", self.key(values)?.join(" AND ")));
+        }
+        let surplus = difference.target_count.saturating_sub(difference.source_count);
+        if surplus == 0 {
+            return Err(NoStatement::Incomplete);
+        }
+        let conditions = values.iter().enumerate().map(|(i, value)| {
+            let (_, column) = self.column(i)?;
+            Ok(self.dialect.is(column, value, true))
+        });
+        let conditions = conditions.collect::<Result<Vec<_>, NoStatement>>()?.join(" AND ");
+        let id = self.dialect.row_id(&self.plan.target);
+        Ok(match self.dialect.engine {
+            Engine::Postgres | Engine::Sqlite => format!(
+                "DELETE FROM {table} WHERE ({id}) IN (SELECT {id} FROM {table} WHERE {conditions} LIMIT {surplus});"
+            ),
+            Engine::MySql | Engine::SqlServer | Engine::MongoDb => {
+                format!("DELETE FROM {table} WHERE {conditions} LIMIT {surplus};")
+            }
+        })
+    }
+
+    /// Inserts the row, and how often.
+    pub(super) fn insert(&self, difference: &Difference) -> Result<(String, u64), NoStatement> {
+        let values = difference.source.as_ref().ok_or(NoStatement::Incomplete)?;
+        let mut columns = Vec::new();
+        let mut literals = Vec::new();
+        for (i, value) in values.iter().enumerate() {
+            let (pair, column) = self.column(i)?;
+            if column.generated {
+                continue;
+            }
+            columns.push(self.name(column));
+            literals.push(literal(self.dialect.engine, column, &self.fitted(pair, column, value)?));
+        }
+        let times = match self.plan.key_len {
+            0 => difference.source_count.saturating_sub(difference.target_count),
+            _ => 1,
+        };
+        if columns.is_empty() || times == 0 {
+            return Err(NoStatement::Incomplete);
+        }
+        // For identity columns that are GENERATED ALWAYS; without one it means nothing.
+        let overriding = if self.dialect.engine == Engine::Postgres { " OVERRIDING SYSTEM VALUE" } else { "" };
+        let (columns, literals) = (columns.join(", "), literals.join(", "));
+        Ok((format!("INSERT INTO {} ({columns}){overriding} VALUES ({literals});", self.table), times))
+    }
+
+    fn column(&self, i: usize) -> Result<(&ColumnPair, &Column), NoStatement> {
+        let pair = self.plan.columns.get(i).ok_or(NoStatement::Incomplete)?;
+        Ok((pair, self.plan.target_column(pair).ok_or(NoStatement::Incomplete)?))
+    }
+
+    fn name(&self, column: &Column) -> String {
+        name(self.dialect.engine, &column.name)
+    }
+
+    fn fitted(&self, pair: &ColumnPair, column: &Column, value: &OwnedValue) -> Result<OwnedValue, Unfit> {
+        let source = self.plan.source_column(pair);
+        let same = self.plan.source_engine == self.dialect.engine
+            && column.logical.is_some()
+            && source.is_some_and(|source| source.logical == column.logical);
+        fit(self.dialect.engine, pair.rule, column, value, same)
+    }
+
+    fn key(&self, target: &[OwnedValue]) -> Result<Vec<String>, NoStatement> {
+        let key = target.get(..self.plan.key_len).filter(|key| !key.is_empty()).ok_or(NoStatement::Incomplete)?;
+        let conditions = key.iter().enumerate().map(|(i, value)| {
+            let (_, column) = self.column(i)?;
+            Ok(self.dialect.is(column, value, !self.is_unique))
+        });
+        conditions.collect()
+    }
+}
+
+fn is_unique(plan: &TablePlan) -> bool {
+    let key: Vec<usize> = plan.columns.iter().take(plan.key_len).map(|pair| pair.target).collect();
+    let mut keys = plan.target.unique_keys.iter().chain(&plan.target.primary_key);
+    keys.any(|unique| unique.columns.iter().all(|column| key.contains(column)))
+}

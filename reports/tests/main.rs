@@ -1,0 +1,13 @@
+//! What a run leaves behind, written and read as users would.
+
+mod build;
+mod disk_full;
+mod every_type;
+mod json_files;
+mod parquet_files;
+mod python;
+mod repair_sql;
+mod repair_sqlite;
+mod repair_values;
+mod sample_run;
+mod terminal;
