@@ -125,7 +125,7 @@ async fn a_missing_table_or_column_is_said(side: Side) {
 async fn a_wrong_filter_is_a_syntax_error(side: Side) {
     let fixture = Fixture::new(side, "syntax", "CREATE TABLE t (id int, v int)").await;
     let table = fixture.table("t").await;
-    for filter in ["id = = 1", "id", "id = 'x' OR"] {
+    for filter in ["id = = 1", "id", "id = 'x' OR", "nonesuch(id) = 1", "id = 'a'::nonesuch"] {
         let counted = fixture.postgres.count(&table, Some(filter)).await.expect_err("an error");
         assert_eq!(query_fault(&counted), QueryFault::Syntax, "{filter}: {}", chain(&counted));
         let read = filtered(&fixture.postgres, &table, &[0], Scope::All, Some(filter)).await.expect_err("an error");
