@@ -34,7 +34,7 @@ impl Sample {
         let columns: Vec<usize> = (0..table.columns.len()).collect();
         let engine = database.info().engine;
         let rules = table.columns.iter().map(|column| {
-            let side = rule::Side { engine, column };
+            let side = rule::Side { engine, flavor: switchback_engines::Flavor::Original, column };
             Ok(canon::pair(side, side, &Settings::default())?.rule)
         });
         let rules = rules.collect::<Result<_>>()?;
