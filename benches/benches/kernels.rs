@@ -33,9 +33,11 @@ fn decode(criterion: &mut Criterion, family: Family, sample: &Sample) {
     let mut group = criterion.benchmark_group("decode a batch");
     group.throughput(Throughput::Elements(ROWS));
     group.bench_function(BenchmarkId::from_parameter(format!("{family:?}")), |bencher| {
-        bencher.iter(|| sample.decode(&mut |row| {
-            black_box(row.len());
-        })));
+        bencher.iter(|| {
+            sample.decode(&mut |row| {
+                black_box(row.len());
+            })
+        });
     });
     group.finish();
 }
@@ -68,9 +70,11 @@ fn hash(criterion: &mut Criterion, sample: &Sample) {
     let mut group = criterion.benchmark_group("keyed BLAKE3");
     group.throughput(Throughput::Elements(ROWS));
     group.bench_function("of a row", |bencher| {
-        bencher.iter(|| rows.iter().for_each(|cells| {
-            black_box(blake3::keyed_hash(&HASH_KEY, cells));
-        }));
+        bencher.iter(|| {
+            rows.iter().for_each(|cells| {
+                black_box(blake3::keyed_hash(&HASH_KEY, cells));
+            })
+        });
     });
     group.finish();
 }
