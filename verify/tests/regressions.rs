@@ -23,7 +23,7 @@ async fn home(family: Family, side: Side, script: &str) -> Home {
     let database = database(family, side, "regressions").await;
     database.execute(script).await.unwrap_or_else(|e| panic!("{e:?}"));
     let url = DatabaseUrl::parse(database.url()).unwrap();
-    Home { connected: connect(&url, &ConnectOptions::default()).await.unwrap(), database: database }
+    Home { connected: connect(&url, &ConnectOptions::default()).await.unwrap(), database }
 }
 
 async fn compare(

@@ -117,8 +117,9 @@ fn match_columns(
     pairs
 }
 
-/// The target's column for one of the source, given which of them are taken.
-type Pass<'a> = &'a dyn Fn(&Column, &[bool]) -> Option<usize>;
+/// Looks a column of the source up among those of the target, knowing which of
+/// them are taken.
+type Pass<'a> = dyn Fn(&Column, &[bool]) -> Option<usize> + 'a;
 
 /// For each column of the source its column of the target, each of which is
 /// taken once: first by the renames, then by equal names, then without regard
@@ -140,8 +141,7 @@ fn counterparts(source: &Table, target: &Table, settings: &TableSettings) -> Vec
             .filter(|(i, c)| rename(column).is_none() && is_free(*i) && c.name.to_lowercase() == lower);
         alike.next().map(|(i, _)| i).filter(|_| alike.next().is_none())
     };
-    let passes: [Pass<'_>; 3] = [&renamed, &exact, &alike];
-    for pass in passes {
+    for pass in [&renamed as &Pass<'_>, &exact, &alike] {
         for (column, slot) in source.columns.iter().zip(&mut found).filter(|(_, slot)| slot.is_none()) {
             if let Some(i) = pass(column, &taken)
                 && let Some(free) = taken.get_mut(i).filter(|taken| !**taken)
