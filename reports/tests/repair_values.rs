@@ -298,10 +298,10 @@ fn values_are_converted_to_the_targets_type_or_named() {
       '1970-01-02'
       `v`: the value has no equal in `the type`
     instant to SQLite
-      '1970-01-01 00:00:01.5'
+      '1970-01-01 02:00:01.5'
     SQLite to instant
       '1970-01-01 00:00:00+00'
-      '1970-01-01 00:00:01+00'
+      '1969-12-31 22:00:01+00'
       `v`: the value has no equal in `the type`
     time to PostgreSQL
       '24:00:00'
