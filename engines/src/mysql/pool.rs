@@ -1,6 +1,6 @@
 //! The connections that are open to one database.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -36,14 +36,10 @@ impl Pool {
     /// A connection that works, for as long as the lease is kept.
     pub(super) async fn lease(&self) -> Result<Lease<'_>> {
         let permit = self.slots.acquire().await.map_err(|_| connect_error(self.location(), CLOSED))?;
-        while let Some(mut connection) = self.pop() {
-            // It may have been killed, or waited for longer than the server,
-            // or something on the way, allows.
-            if matches!(tokio::time::timeout(PING_TIMEOUT, connection.ping()).await, Ok(Ok(()))) {
-                return Ok(Lease { pool: self, connection: Some(connection), in_transaction: false, _permit: permit });
-            }
-        }
-        let connection = self.opener.open().await?;
+        let connection = match self.idle().await {
+            Some(connection) => connection,
+            None => self.opener.open().await?,
+        };
         Ok(Lease { pool: self, connection: Some(connection), in_transaction: false, _permit: permit })
     }
 
@@ -51,8 +47,20 @@ impl Pool {
         &self.opener.location
     }
 
-    fn pop(&self) -> Option<Connection> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    /// An idle connection that is alive. It may have been killed, or have
+    /// waited for longer than the server, or something on the way, allows; then
+    /// the others have too, and each would take its time to show it.
+    async fn idle(&self) -> Option<Connection> {
+        let mut connection = self.lock().pop()?;
+        if matches!(tokio::time::timeout(PING_TIMEOUT, connection.ping()).await, Ok(Ok(()))) {
+            return Some(connection);
+        }
+        self.lock().clear();
+        None
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -132,7 +140,7 @@ impl Drop for Lease<'_> {
     fn drop(&mut self) {
         let connection = self.connection.take().filter(|c| c.is_clean() && !self.in_transaction);
         if let Some(connection) = connection {
-            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            self.pool.lock().push(connection);
         }
     }
 }

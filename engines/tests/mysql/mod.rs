@@ -119,7 +119,7 @@ async fn read_columns(
     let (mut rows, announced) = collected?;
     assert_eq!(count, rows.len() as u64, "what the read reports");
     assert_eq!(announced, rows.len(), "what the batches say");
-    rows.sort_by_key(|row| format!("{row:?}"));
+    rows.sort_by_cached_key(|row| format!("{row:?}"));
     Ok(rows)
 }
 
@@ -143,7 +143,7 @@ async fn covers_once(here: &Here, table: &Table, key: &[usize], keys: &[KeyValue
         sizes.push(some.len());
         rows.extend(some);
     }
-    rows.sort_by_key(|row| format!("{row:?}"));
+    rows.sort_by_cached_key(|row| format!("{row:?}"));
     assert!(rows == all, "{} rows in ranges, {} in the table, of {sizes:?}", rows.len(), all.len());
     sizes
 }
