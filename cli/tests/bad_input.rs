@@ -48,14 +48,16 @@ fn nobody_listening_is_2() {
 #[test]
 fn a_certificate_that_cannot_be_trusted_is_2() {
     let place = Place::with_difference();
-    for (family, mode) in [
-        (Family::Postgres, "sslmode=verify-full"),
-        (Family::MySql, "ssl-mode=verify_identity"),
-        (Family::MariaDb, "ssl-mode=verify_identity"),
+    // PostgreSQL's driver asks the machine's own authorities; MySQL's clients
+    // want to be told which. Ours does as they do.
+    for (family, mode, remedy) in [
+        (Family::Postgres, "sslmode=verify-full", "the two ends do not agree on TLS"),
+        (Family::MySql, "ssl-mode=verify_identity", "ssl-ca=FILE"),
+        (Family::MariaDb, "ssl-mode=verify_identity", "ssl-ca=FILE"),
     ] {
         let database = on_server(database(family, Side::Source, "bad"));
         let url = format!("{}?{mode}", database.url());
-        place.run(&["verify", &url, "sqlite:new.db"]).expect(2, &["error: ", "hint: ", "TLS"]);
+        place.run(&["verify", &url, "sqlite:new.db"]).expect(2, &["error: ", "hint: ", remedy]);
     }
 }
 
@@ -129,7 +131,9 @@ fn a_server_that_dies_in_the_middle_of_a_range_is_3() {
     server.kill().unwrap();
     let ended: Ended = child.wait_with_output().unwrap().into();
     assert_eq!(ended.code, Some(3), "{ended:#?}");
-    assert!(ended.stdout.contains("closed the connection"), "{ended:#?}");
+    // What breaks is read again, so the last word may be that nobody answers.
+    let said = ["closed the connection", "cannot connect"].iter().any(|text| ended.stdout.contains(text));
+    assert!(said, "{ended:#?}");
     let verdicts = verdicts(&place.path().join("run"));
     assert_eq!(verdicts[0], own(("t", "incomplete")), "{verdicts:?}");
     assert!(
