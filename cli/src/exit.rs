@@ -37,7 +37,7 @@ impl Exit {
     pub(crate) fn of(outcome: &RunOutcome) -> Self {
         match (outcome.stopped, outcome.verdict) {
             (Some(Stop::Interrupted), _) => Self::Interrupted,
-            (_, Verdict::Equal) => Self::Done,
+            (_, Verdict::Equal | Verdict::NoDifferenceFound) => Self::Done,
             (_, Verdict::Different) => Self::Different,
             (_, Verdict::Incomplete) => Self::Unfinished,
         }

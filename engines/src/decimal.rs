@@ -273,9 +273,14 @@ impl fmt::Display for Decimal<'_> {
         match self {
             Self::Small { coefficient, scale: 0 } => write!(f, "{coefficient}"),
             Self::Small { coefficient, scale } => {
-                let width = *scale as usize + 1;
-                let digits = format!("{:0>width$}", coefficient.unsigned_abs());
-                let (whole, fraction) = digits.split_at(digits.len() - *scale as usize);
+                let scale = *scale as usize;
+                let mut digits = coefficient.unsigned_abs().to_string();
+                // By hand: a width of the formatter's ends at 65,535, and a zero
+                // may have any number of decimals.
+                if digits.len() <= scale {
+                    digits.insert_str(0, &"0".repeat(scale + 1 - digits.len()));
+                }
+                let (whole, fraction) = digits.split_at(digits.len() - scale);
                 let sign = if *coefficient < 0 { "-" } else { "" };
                 write!(f, "{sign}{whole}.{fraction}")
             }
@@ -330,6 +335,7 @@ mod tests {
             assert_eq!(Decimal::parse(text).unwrap().to_string(), text);
         }
         assert_eq!(Decimal::parse("12e-3").unwrap().to_string(), "0.012");
+        assert_eq!(Decimal::parse("0e-70000").unwrap().to_string(), format!("0.{}", "0".repeat(70_000)));
     }
 
     #[test]

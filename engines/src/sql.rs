@@ -7,6 +7,7 @@
 //! the sessions are pinned so that a quote means what we think it means
 //! (`standard_conforming_strings`, `NO_BACKSLASH_ESCAPES` absent or irrelevant).
 
+use crate::canon::Rule;
 use crate::decimal::Decimal;
 use crate::display;
 use crate::engine::Engine;
@@ -91,6 +92,7 @@ fn postgres_text(column: &Column, value: &Value<'_>) -> String {
             Err(_) => display::hex(v),
         },
         (Some(Logical::Bytes { .. }), Value::Text(v)) => format!("\\x{}", display::hex(v.as_bytes())),
+        (Some(Logical::Bytes { .. }), Value::Uuid(v)) => format!("\\x{}", display::hex(v)),
         _ => display::text(value).unwrap_or_default(),
     }
 }
@@ -121,8 +123,16 @@ fn operator(engine: Engine, column: &Column, symbol: &str) -> String {
 
 fn mysql_literal(column: &Column, value: &Value<'_>) -> String {
     let binary = matches!(column.logical, Some(Logical::Binary { .. } | Logical::Bytes { .. }));
+    // Text compared with a number is read as one: `'abc' = 0` holds.
+    let textual = matches!(column.logical, Some(Logical::Text { .. } | Logical::Char { .. } | Logical::Enum));
     match value {
         Value::Null => "NULL".to_owned(),
+        Value::Bool(v) if textual => quoted(&u8::from(*v).to_string()),
+        Value::Int(_) | Value::UInt(_) | Value::Decimal(_) | Value::F32(_) | Value::F64(_)
+            if textual || beyond_numbers(value).is_some() =>
+        {
+            quoted(&display::text(value).unwrap_or_default())
+        }
         Value::Bool(v) => u8::from(*v).to_string(),
         Value::Int(_) | Value::UInt(_) | Value::Decimal(_) => display::text(value).unwrap_or_default(),
         // All its digits: the server compares a FLOAT as the double it equals.
@@ -144,6 +154,33 @@ fn mysql_literal(column: &Column, value: &Value<'_>) -> String {
         | Value::Timestamp(_)
         | Value::Interval { .. } => mysql_text(&display::text(value).unwrap_or_default()),
     }
+}
+
+/// Where NaN and the infinities lie among numbers: NaN is the greatest of all,
+/// as it is to PostgreSQL. `None` for the numbers that every engine has.
+fn beyond_numbers(value: &Value<'_>) -> Option<Beyond> {
+    let double = match value {
+        Value::F32(v) => f64::from(*v),
+        Value::F64(v) => *v,
+        Value::Decimal(Decimal::NaN) => f64::NAN,
+        Value::Decimal(Decimal::Infinity) => f64::INFINITY,
+        Value::Decimal(Decimal::NegInfinity) => f64::NEG_INFINITY,
+        _ => return None,
+    };
+    if double.is_nan() {
+        Some(Beyond::NaN)
+    } else if double.is_infinite() {
+        Some(if double > 0.0 { Beyond::Above } else { Beyond::Below })
+    } else {
+        None
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beyond {
+    NaN,
+    Above,
+    Below,
 }
 
 /// MySQL compares `BINARY(n)` with all its zeros.
@@ -174,7 +211,13 @@ fn sqlite_literal(column: &Column, value: &Value<'_>) -> String {
         Value::Null => "NULL".to_owned(),
         Value::Bool(v) => u8::from(*v).to_string(),
         Value::Int(_) | Value::UInt(_) => display::text(value).unwrap_or_default(),
-        Value::Decimal(_) if numeric => display::text(value).unwrap_or_default(),
+        Value::Decimal(v) if numeric => match v {
+            Decimal::Infinity | Decimal::NegInfinity => sqlite_float(v.to_f64()),
+            // Not NULL, which a comparison would never find in order: among
+            // numbers text is the greatest.
+            Decimal::NaN => quoted("NaN"),
+            Decimal::Small { .. } | Decimal::Big(_) => v.to_string(),
+        },
         Value::F32(v) => sqlite_float(f64::from(*v)),
         Value::F64(v) => sqlite_float(*v),
         Value::Bytes(v) => format!("x'{}'", display::hex(v)),
@@ -250,12 +293,35 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// What to compare a key's column with. Unlike [`literal`] this has a place for
+/// NaN and the infinities even where the server's type does not hold them: as
+/// text MySQL would take them for 0.
+pub(crate) fn key_value(engine: Engine, column: &Column, value: &Value<'_>) -> String {
+    let numeric = matches!(
+        column.logical,
+        Some(
+            Logical::Bool
+                | Logical::Int { .. }
+                | Logical::Decimal { .. }
+                | Logical::Float32
+                | Logical::Float64
+                | Logical::Year
+        )
+    );
+    match (engine, beyond_numbers(value)) {
+        (Engine::MySql, Some(Beyond::NaN | Beyond::Above)) if numeric => format!("{:e}", f64::MAX),
+        (Engine::MySql, Some(Beyond::Below)) if numeric => format!("{:e}", f64::MIN),
+        (Engine::Sqlite, Some(Beyond::NaN)) => quoted("NaN"),
+        _ => literal(engine, column, value),
+    }
+}
+
 /// A literal to compare a key's column with. MySQL refuses to compare text that
 /// the column's character set cannot express, or compares it by the rules of
 /// another: what can't be expressed is a `?` in such a comparison, everywhere
 /// the same.
 fn key_literal(engine: Engine, column: &Column, value: &Value<'_>) -> String {
-    let plain = literal(engine, column, value);
+    let plain = key_value(engine, column, value);
     let in_utf8mb4 = column.collation.as_ref().is_none_or(|c| c.starts_with("utf8mb4"));
     match (engine, value) {
         (Engine::MySql, Value::Text(text) | Value::Set(text) | Value::Json(text))
@@ -426,45 +492,54 @@ pub fn where_clause(conditions: &[Option<&str>]) -> String {
     if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) }
 }
 
-/// Whether the server finds a row of ours by a literal made from the value that
-/// it compares as equal: not so where a value has several spellings that the
-/// server tells apart. Where this is `false` a row is found by reading its
-/// range again.
+/// Whether a literal of a key's canonical value finds the server's own row, and
+/// no other, for any value that either side may hold under `rule`. Not so where
+/// the rule takes several spellings for one that the server tells apart, or
+/// where the server takes for one what the rule tells apart. A row that is not
+/// found by its key is found by reading its range again.
+///
+/// A list of what is known to be safe: anything new is not.
 #[must_use]
-pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column) -> bool {
-    let Some(logical) = own.logical else { return false };
+pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: Rule) -> bool {
+    let (Some(logical), Some(opposite)) = (own.logical, other.logical) else { return false };
     let sqlite = engine == Engine::Sqlite;
-    match logical {
-        Logical::Bool
-        | Logical::Int { .. }
-        | Logical::Decimal { .. }
-        | Logical::Year
-        | Logical::Bytes { .. }
-        | Logical::Binary { .. }
-        | Logical::Enum => true,
-        Logical::Date => !sqlite,
-        // A UUID kept as text may be spelled in upper case.
-        Logical::Uuid => !sqlite,
-        Logical::Text { .. } | Logical::Char { .. } => {
-            matches!(other.logical, Some(Logical::Text { .. } | Logical::Char { .. } | Logical::Enum))
+    match rule {
+        Rule::Number => match (logical, opposite) {
+            // A boolean or a year reads other numbers as one of its own (any
+            // number is true, 24 is 2024), so only its like may ask for it.
+            (Logical::Bool, Logical::Bool) | (Logical::Year, Logical::Year) => true,
+            // Money is rounded to its own decimals before it is compared.
+            (Logical::Int { .. } | Logical::Decimal { .. }, Logical::Int { .. } | Logical::Decimal { .. }) => {
+                engine != Engine::Postgres || postgres_base(own) != "money"
+            }
+            _ => false,
+        },
+        Rule::Text { trim_spaces: false } => {
+            let textual = |l| matches!(l, Logical::Text { .. } | Logical::Enum);
+            textual(logical) && textual(opposite)
         }
-        Logical::Timestamp { digits } | Logical::Instant { digits } => {
-            !sqlite
-                && match other.logical {
-                    Some(Logical::Timestamp { digits: d } | Logical::Instant { digits: d }) => d >= digits,
-                    _ => false,
-                }
+        Rule::Bytes { trim_zeros: false } => {
+            !sqlite && matches!((logical, opposite), (Logical::Bytes { .. }, Logical::Bytes { .. }))
         }
-        Logical::Float32
-        | Logical::Float64
-        | Logical::SqliteNumeric
-        | Logical::Time { .. }
-        | Logical::TimeTz { .. }
-        | Logical::Interval
-        | Logical::Json { .. }
-        | Logical::Set
-        | Logical::Bits { .. }
-        | Logical::Network => false,
+        // UUIDs that are kept as text may be spelled in upper case.
+        Rule::Uuid => match logical {
+            Logical::Uuid => !sqlite,
+            Logical::Binary { bytes: 16 } => engine == Engine::MySql,
+            _ => false,
+        },
+        Rule::Date => !sqlite && (logical, opposite) == (Logical::Date, Logical::Date),
+        Rule::Timestamp { .. } => !sqlite && logical == opposite && matches!(logical, Logical::Timestamp { .. }),
+        Rule::Instant { .. } => !sqlite && logical == opposite && matches!(logical, Logical::Instant { .. }),
+        Rule::Double
+        | Rule::Single
+        | Rule::Text { trim_spaces: true }
+        | Rule::Bytes { trim_zeros: true }
+        | Rule::Time { .. }
+        | Rule::TimeTz
+        | Rule::Interval
+        | Rule::Json
+        | Rule::Bits
+        | Rule::Set => false,
     }
 }
 
@@ -516,7 +591,8 @@ mod tests {
         assert_eq!(literal(Engine::Postgres, column, &text("a'b\\")), "'a''b\\'");
         assert_eq!(literal(Engine::MySql, column, &text("a'b")), "'a''b'");
         assert_eq!(literal(Engine::MySql, column, &text("\\'")), "_utf8mb4 x'5c27'");
-        assert_eq!(literal(Engine::MySql, column, &Value::F32(0.1)), "1.0000000149011612e-1");
+        let float = self::column(Logical::Float32);
+        assert_eq!(literal(Engine::MySql, &float, &Value::F32(0.1)), "1.0000000149011612e-1");
         assert_eq!(literal(Engine::Sqlite, column, &text("\0'\u{1}")), "replace('\u{2}''\u{1}', char(2), char(0))");
     }
 
@@ -582,6 +658,107 @@ mod tests {
         let looked_up = in_keys(Engine::MySql, &table, &[0], &keys);
         assert_eq!(looked_up, "`c` IN (CONVERT('Ω' USING latin1) COLLATE latin1_german1_ci)");
         assert_eq!(in_keys(Engine::Postgres, &table, &[0], &keys), "\"c\" IN ('Ω')");
+    }
+
+    fn column(logical: Logical) -> Column {
+        table_of(&[("c", logical, false)]).columns.remove(0)
+    }
+
+    #[test]
+    fn mysql_never_reads_text_as_a_number() {
+        for logical in [TEXT, Logical::Char { chars_max: 8 }, Logical::Enum] {
+            let column = column(logical);
+            assert_eq!(literal(Engine::MySql, &column, &Value::Int(0)), "'0'");
+            assert_eq!(literal(Engine::MySql, &column, &Value::Bool(false)), "'0'");
+            assert_eq!(literal(Engine::MySql, &column, &Value::F64(0.5)), "'0.5'");
+            assert_eq!(literal(Engine::MySql, &column, &Value::Decimal(Decimal::parse("0.50").unwrap())), "'0.50'");
+        }
+        assert_eq!(literal(Engine::MySql, &column(INT), &Value::Int(0)), "0");
+    }
+
+    #[test]
+    fn numbers_that_only_postgres_has_lie_beyond_all_others() {
+        let decimal = column(Logical::Decimal { precision: Some(20), scale: 4 });
+        for (value, stored, above) in [
+            (Value::Decimal(Decimal::NaN), "'NaN'", true),
+            (Value::Decimal(Decimal::Infinity), "'Infinity'", true),
+            (Value::Decimal(Decimal::NegInfinity), "'-Infinity'", false),
+            (Value::F64(f64::NAN), "'NaN'", true),
+            (Value::F32(f32::NEG_INFINITY), "'-Infinity'", false),
+        ] {
+            assert_eq!(literal(Engine::MySql, &decimal, &value), stored);
+            let compared = if above { "1.7976931348623157e308" } else { "-1.7976931348623157e308" };
+            assert_eq!(key_value(Engine::MySql, &decimal, &value), compared);
+        }
+        let numeric = column(Logical::SqliteNumeric);
+        assert_eq!(key_value(Engine::Sqlite, &numeric, &Value::Decimal(Decimal::NaN)), "'NaN'");
+        assert_eq!(key_value(Engine::Sqlite, &numeric, &Value::F64(f64::NAN)), "'NaN'");
+        assert_eq!(key_value(Engine::Sqlite, &numeric, &Value::Decimal(Decimal::NegInfinity)), "-9e999");
+    }
+
+    #[test]
+    fn postgres_looks_a_uuid_up_in_bytea_by_its_bytes() {
+        let bytea = column(Logical::Bytes { bytes_max: None });
+        let literal = literal(Engine::Postgres, &bytea, &Value::Uuid([0xAB; 16]));
+        assert_eq!(literal, format!("'\\x{}'", "ab".repeat(16)));
+    }
+
+    #[test]
+    fn only_a_rule_that_changes_nothing_finds_rows_by_a_literal() {
+        use Engine::{MySql, Postgres, Sqlite};
+        use Logical as L;
+        let found =
+            |engine, own: Logical, other: Logical, rule| finds_by_literal(engine, &column(own), &column(other), rule);
+        let plain_text = Rule::Text { trim_spaces: false };
+        let plain_bytes = Rule::Bytes { trim_zeros: false };
+        let decimal = L::Decimal { precision: Some(9), scale: 2 };
+        let char = L::Char { chars_max: 8 };
+        let (bytes, binary) = (L::Bytes { bytes_max: None }, L::Binary { bytes: 16 });
+        let timestamp = |digits| L::Timestamp { digits };
+        let instant = |digits| L::Instant { digits };
+        let rounding = crate::canon::Rounding::HalfUp;
+        let timestamps = |digits| Rule::Timestamp { digits, rounding };
+        let instants = |naive_zone_minutes| Rule::Instant { digits: 6, rounding, naive_zone_minutes };
+        for (expected, engine, own, other, rule) in [
+            (true, MySql, INT, decimal, Rule::Number),
+            (true, Sqlite, INT, INT, Rule::Number),
+            (true, Postgres, L::Bool, L::Bool, Rule::Number),
+            (false, Postgres, L::Bool, INT, Rule::Number),
+            (false, MySql, L::Year, INT, Rule::Number),
+            (false, Sqlite, L::SqliteNumeric, L::SqliteNumeric, Rule::Number),
+            (false, MySql, L::Bits { len: Some(8) }, INT, Rule::Number),
+            (false, MySql, L::Float64, INT, Rule::Double),
+            (true, Sqlite, TEXT, TEXT, plain_text),
+            (true, MySql, L::Enum, TEXT, plain_text),
+            (false, Postgres, L::Network, TEXT, plain_text),
+            (false, Postgres, TEXT, char, Rule::Text { trim_spaces: true }),
+            (true, Postgres, bytes, bytes, plain_bytes),
+            (false, Sqlite, bytes, bytes, plain_bytes),
+            (false, Postgres, bytes, TEXT, plain_bytes),
+            (false, Postgres, bytes, binary, Rule::Bytes { trim_zeros: true }),
+            (true, Postgres, L::Uuid, binary, Rule::Uuid),
+            (true, MySql, binary, L::Uuid, Rule::Uuid),
+            (false, Sqlite, L::Uuid, L::Uuid, Rule::Uuid),
+            (false, Postgres, bytes, L::Uuid, Rule::Uuid),
+            (false, MySql, char, L::Uuid, Rule::Uuid),
+            (true, MySql, L::Date, L::Date, Rule::Date),
+            (false, Sqlite, L::Date, L::Date, Rule::Date),
+            (false, Postgres, L::Date, timestamp(6), timestamps(6)),
+            (true, Postgres, timestamp(3), timestamp(3), timestamps(3)),
+            (false, Postgres, timestamp(6), timestamp(3), timestamps(3)),
+            (false, Sqlite, timestamp(6), timestamp(6), timestamps(6)),
+            (true, MySql, instant(6), instant(6), instants(0)),
+            (false, Postgres, timestamp(6), instant(6), instants(60)),
+            (false, Postgres, instant(6), timestamp(6), instants(60)),
+            (false, MySql, L::Time { digits: 0 }, L::Time { digits: 0 }, Rule::Time { digits: 0, rounding }),
+            (false, MySql, L::Json { ordered: true }, TEXT, Rule::Json),
+        ] {
+            assert_eq!(found(engine, own, other, rule), expected, "{engine:?} {own:?} {other:?} {rule:?}");
+        }
+        let mut money = column(decimal);
+        money.native = "money".to_owned();
+        assert!(!finds_by_literal(Postgres, &money, &column(decimal), Rule::Number));
+        assert!(finds_by_literal(MySql, &column(decimal), &money, Rule::Number));
     }
 
     #[test]

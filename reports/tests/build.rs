@@ -53,8 +53,8 @@ pub(crate) fn plan(source_engine: Engine, source: Table, target_engine: Engine, 
             let (j, other) = target.column(&column.name)?;
             let settings = Settings { naive_zone_minutes: Some(120) };
             let pair = canon::pair(
-                rule::Side { engine: source_engine, column },
-                rule::Side { engine: target_engine, column: other },
+                rule::Side { engine: source_engine, flavor: Flavor::Original, column },
+                rule::Side { engine: target_engine, flavor: Flavor::Original, column: other },
                 &settings,
             );
             let pair = pair.unwrap_or_else(|e| panic!("{}: {e}", column.name));

@@ -10,6 +10,8 @@ pub(crate) mod compare;
 pub(crate) mod confirm;
 pub mod difference;
 #[cfg(feature = "run")]
+mod ledger;
+#[cfg(feature = "run")]
 pub mod options;
 pub mod outcome;
 pub mod plan;

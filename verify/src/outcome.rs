@@ -24,6 +24,9 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub enum Verdict {
     /// All of it was compared and no difference is left.
     Equal,
+    /// As much as was asked for was compared, a sample or the numbers of rows,
+    /// and no difference was found. That proves no table equal.
+    NoDifferenceFound,
     /// All of it was compared and there are differences.
     Different,
     /// Something was not compared, or stayed unresolved. There may be
@@ -36,6 +39,7 @@ impl Verdict {
     pub fn name(self) -> &'static str {
         match self {
             Self::Equal => "equal",
+            Self::NoDifferenceFound => "no difference found",
             Self::Different => "different",
             Self::Incomplete => "incomplete",
         }

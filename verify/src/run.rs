@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use futures_util::{StreamExt, stream};
 use switchback_engines::canon::cell::FORMAT_VERSION;
 use switchback_engines::{Database, TableRef};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -45,7 +46,8 @@ pub enum RunError {
 ///
 /// Differences go to `sink` as they are confirmed. When `cancel` fires, reading
 /// stops at once; what was compared by then is in the outcome, whose verdict is
-/// incomplete, and in finished files of the sink.
+/// incomplete, and in finished files of the sink. Must be called on tokio's
+/// multi-thread runtime, as a sink may block.
 ///
 /// # Errors
 /// [`RunError`] when not even the list of tables could be made.
@@ -58,6 +60,18 @@ pub async fn run(
     cancel: CancellationToken,
 ) -> Result<RunOutcome, RunError> {
     let started = Utc::now();
+    if options.jobs == 0 {
+        return Err(RunError::Config {
+            message: "no range may be read at once".to_owned(),
+            hint: "set the number of jobs to 1 or more".to_owned(),
+        });
+    }
+    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return Err(RunError::Config {
+            message: "a comparison needs a runtime of several threads".to_owned(),
+            hint: "call it on tokio's multi-thread runtime".to_owned(),
+        });
+    }
     let pairings = pair(&*source, &*target, &options.selection).await?;
     progress.set_tables_total(pairings.len());
     let cpu = rayon::ThreadPoolBuilder::new()
@@ -140,13 +154,27 @@ fn no_such_column(column: &str, place: &str) -> RunError {
     }
 }
 
-/// Several tables at once, so that many small ones do not wait for each other;
-/// how much is read at once is bounded over all of them. In the order of the
-/// pairings, whatever the order in which they end.
+/// Several tables at once, each a task of its own, so that many small ones wait
+/// neither for each other nor for a large one; how much is read at once is
+/// bounded over all of them. In the order of the pairings.
 async fn compare_all(shared: &Arc<Shared>, pairings: Vec<Pairing>) -> Vec<TableOutcome> {
-    stream::iter(pairings)
-        .map(|pairing| table_outcome::compare(Arc::clone(shared), pairing))
-        .buffered(shared.options.jobs)
-        .collect()
-        .await
+    let mut running = JoinSet::new();
+    let mut rest = pairings.into_iter().enumerate();
+    let mut outcomes = Vec::new();
+    loop {
+        while running.len() < shared.options.jobs
+            && let Some((number, pairing)) = rest.next()
+        {
+            let shared = Arc::clone(shared);
+            running.spawn(async move { (number, table_outcome::compare(shared, pairing).await) });
+        }
+        match running.join_next().await {
+            None => break,
+            Some(Ok(outcome)) => outcomes.push(outcome),
+            // A panic is a broken invariant: nothing can be said of the run.
+            Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    outcomes.sort_by_key(|(number, _)| *number);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }

@@ -12,6 +12,7 @@ use crate::difference::DifferenceSink;
 use crate::options::Options;
 use crate::outcome::Stop;
 use crate::progress::Progress;
+use crate::reconcile::Pool;
 
 pub(crate) struct Shared {
     pub(crate) source: Arc<dyn Database>,
@@ -63,6 +64,11 @@ impl Shared {
     /// semaphore is not closed.
     pub(crate) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
         self.jobs.acquire().await.ok()
+    }
+
+    /// An empty pool for unmatched rows.
+    pub(crate) fn pool(&self) -> Pool {
+        Pool::new(&self.options.spill_dir, self.options.memory.pool_bytes)
     }
 
     pub(crate) fn count_differences(&self, more: u64) {

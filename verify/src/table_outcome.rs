@@ -20,7 +20,7 @@ use crate::plan::selection::Pairing;
 use crate::progress::TableProgress;
 use crate::shared::Shared;
 use crate::side::SideAccess;
-use crate::table_run::{Compared, TableError, TableRun, elapsed_ms};
+use crate::table_run::{Compared, TableError, TableRun};
 use crate::verdict;
 
 /// Compares one pair of tables. Never fails: what goes wrong is in the outcome.
@@ -43,7 +43,7 @@ pub(crate) async fn compare(shared: Arc<Shared>, pairing: Pairing) -> TableOutco
         (None, _) => outcome.structure.push(StructureDifference::MissingTable { on: Side::Source }),
     }
     progress.finish();
-    outcome.elapsed_ms = elapsed_ms(started);
+    outcome.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     outcome.verdict = verdict::of_table(&outcome);
     outcome
 }
@@ -200,28 +200,26 @@ async fn rows(
     };
     let run = TableRun::new(Arc::clone(shared), Arc::clone(plan), indexed, Arc::clone(progress))
         .map_err(|e| table_problem(&e))?;
-    let (compared, bytes) = run.run().await;
-    outcome.source_rows = progress.source_rows.load(std::sync::atomic::Ordering::Relaxed);
-    outcome.target_rows = progress.target_rows.load(std::sync::atomic::Ordering::Relaxed);
-    (outcome.source_bytes, outcome.target_bytes) = bytes;
-    take_compared(compared, outcome);
+    take_compared(run.run().await, outcome);
     Ok(())
 }
 
 fn take_compared(compared: Compared, outcome: &mut TableOutcome) {
     outcome.coverage = compared.coverage;
-    outcome.differences = compared.differences;
-    outcome.unresolved = compared.unresolved;
-    outcome.in_sync = compared.in_sync;
+    (outcome.source_bytes, outcome.target_bytes) = compared.bytes;
+    let totals = compared.totals;
+    (outcome.source_rows, outcome.target_rows) = (totals.source.count, totals.target.count);
+    outcome.differences = totals.differences;
+    outcome.unresolved = totals.unresolved;
+    outcome.in_sync = totals.in_sync;
     outcome.files = compared.files.iter().map(|f| f.display().to_string()).collect();
-    for (column, changed) in outcome.columns.iter_mut().zip(compared.changed) {
+    for (column, changed) in outcome.columns.iter_mut().zip(totals.changed) {
         column.changed = changed;
     }
     outcome.problems.extend(compared.errors.iter().map(table_problem));
-    if compared.undecided {
+    if compared.cut_short {
         outcome.problems.push(Problem {
-            message: "rows that were seen on one side only were not looked for on the other before the run ended"
-                .to_owned(),
+            message: "the run ended before all of the table was read and decided".to_owned(),
             hint: Some("run the comparison again".to_owned()),
         });
     }
@@ -234,6 +232,9 @@ fn table_problem(error: &TableError) -> Problem {
             Some("make room in the temporary folder, or name another one with TMPDIR")
         }
         TableError::Sink(_) => Some("make room for the run's folder, or name another one with --run-dir"),
+        TableError::Unaccounted => {
+            Some("compare the table again while nobody writes to it; if it happens again, please report it")
+        }
         TableError::Read(ReadError::RowsLost { .. } | ReadError::WorkerGone) | TableError::WorkerGone => {
             Some("this is a defect of the tool: please report it")
         }

@@ -1,21 +1,19 @@
-//! One table from plan to outcome.
+//! Reading and deciding one table.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rand::seq::SliceRandom;
-use switchback_engines::{KeyRange, Scope};
+use switchback_engines::{Class, KeyRange, Scope};
 use tokio::task::JoinSet;
 
 use crate::compare::matching::{Candidate, match_rows};
 use crate::compare::read::{Counters, ReadError, SideRead, on_pool, read_side};
-use crate::compare::rows::Digest;
-use crate::confirm::{Confirmer, Where, weight};
-use crate::difference::{Difference, SinkError, Status, TableSink};
+use crate::confirm::{Confirmer, Round, Undecided, Where};
+use crate::difference::SinkError;
+use crate::ledger::{Ledger, Totals};
 use crate::options::Mode;
 use crate::outcome::{Coverage, Side};
 use crate::plan::{TablePlan, ranges};
@@ -24,16 +22,19 @@ use crate::reconcile::Pool;
 use crate::shared::Shared;
 use crate::side::SideAccess;
 
-/// Candidates decided together: their rows are held in memory meanwhile.
-const CONFIRM_BYTES_MAX: u64 = 24 << 20;
+/// Candidates decided together: their rows are held in memory meanwhile. A
+/// guess from the rows read so far; `confirm` halves what turns out larger.
+const CONFIRM_BYTES: u64 = 16 << 20;
 const CONFIRM_ROWS_MAX: u64 = 65_536;
+const LOOK_UP_ROWS_MAX: usize = 4096;
 
 /// In a range where more than one row in this many differs, reading the range
 /// again beats looking keys up.
 const DENSE_ONE_IN: u64 = 8;
 
-/// Differences handed to the sink at once.
-const WRITE_ROWS: usize = 1024;
+/// Readings of a range whose connection broke, before the table is given up.
+const READ_ATTEMPTS: u32 = 3;
+const READ_PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// Why a table, or a part of it, could not be compared.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,8 @@ pub(crate) enum TableError {
     Spill(#[source] std::io::Error),
     #[error("a worker thread ended early")]
     WorkerGone,
+    #[error("the numbers of rows on the two sides do not add up with the differences found")]
+    Unaccounted,
 }
 
 impl From<switchback_engines::Error> for TableError {
@@ -58,14 +61,10 @@ impl From<switchback_engines::Error> for TableError {
 #[derive(Debug, Default)]
 pub(crate) struct Compared {
     pub(crate) coverage: Coverage,
-    pub(crate) differences: BTreeMap<crate::Kind, u64>,
-    /// For each of the plan's columns.
-    pub(crate) changed: Vec<u64>,
-    pub(crate) unresolved: u64,
-    pub(crate) in_sync: u64,
-    /// There are rows that were seen on one side only and were not decided, as
-    /// the run ended before.
-    pub(crate) undecided: bool,
+    pub(crate) totals: Totals,
+    pub(crate) bytes: (u64, u64),
+    /// The run ended before everything that was read was decided.
+    pub(crate) cut_short: bool,
     pub(crate) files: Vec<std::path::PathBuf>,
     pub(crate) errors: Vec<TableError>,
 }
@@ -78,22 +77,14 @@ pub(crate) struct TableRun {
     indexed: bool,
     confirmer: Confirmer,
     reconcile: Arc<Pool>,
-    sink: Mutex<Option<Box<dyn TableSink>>>,
+    ledger: Ledger,
     progress: Arc<TableProgress>,
     source_bytes: AtomicU64,
     target_bytes: AtomicU64,
+    ranges: OnceLock<Vec<KeyRange>>,
     ranges_done: AtomicU32,
-    totals: Mutex<Totals>,
-}
-
-#[derive(Debug, Default)]
-struct Totals {
-    source: Digest,
-    target: Digest,
-    differences: BTreeMap<crate::Kind, u64>,
-    changed: Vec<u64>,
-    unresolved: u64,
-    in_sync: u64,
+    /// Candidates that need another question, later.
+    open: Mutex<Undecided>,
 }
 
 impl TableRun {
@@ -109,20 +100,21 @@ impl TableRun {
         let source = side(Side::Source, &shared.source)?;
         let target = side(Side::Target, &shared.target)?;
         let sink = shared.sink.open(&plan)?;
+        let ledger = Ledger::new(sink, plan.columns.len(), Arc::clone(&shared), Arc::clone(&progress));
         let confirmer = Confirmer {
             source: Arc::clone(&source),
             target: Arc::clone(&target),
             pool: Arc::clone(&shared.cpu),
-            options: shared.options.confirm,
             collided: Mutex::default(),
         };
         Ok(Self {
-            reconcile: Arc::new(Pool::new(&shared.options.spill_dir, shared.options.memory.pool_bytes)),
-            totals: Mutex::new(Totals { changed: vec![0; plan.columns.len()], ..Totals::default() }),
-            sink: Mutex::new(Some(sink)),
+            reconcile: Arc::new(shared.pool()),
+            ledger,
             source_bytes: AtomicU64::new(0),
             target_bytes: AtomicU64::new(0),
+            ranges: OnceLock::new(),
             ranges_done: AtomicU32::new(0),
+            open: Mutex::default(),
             shared,
             plan,
             source,
@@ -133,64 +125,65 @@ impl TableRun {
         })
     }
 
-    pub(crate) fn bytes(&self) -> (u64, u64) {
-        (self.source_bytes.load(Ordering::Relaxed), self.target_bytes.load(Ordering::Relaxed))
-    }
-
     /// Compares all of the table that is asked for. Errors are in the result:
     /// what was found before them still counts.
-    pub(crate) async fn run(self) -> (Compared, (u64, u64)) {
+    pub(crate) async fn run(self) -> Compared {
         let mut compared = Compared::default();
         let this = Arc::new(self);
-        if let Err(error) = this.read_and_reconcile(&mut compared).await {
-            compared.errors.push(error);
+        match this.read_and_decide(&mut compared).await {
+            Ok(decided) => compared.cut_short = !decided,
+            Err(error) => compared.errors.push(error),
         }
         compared.coverage.ranges_done = this.ranges_done.load(Ordering::Relaxed);
-        compared.undecided = !this.reconcile.is_empty();
-        this.close(&mut compared);
-        let bytes = this.bytes();
-        (compared, bytes)
+        compared.bytes = this.bytes();
+        compared.totals = this.ledger.totals();
+        let is_whole = compared.errors.is_empty() && !compared.cut_short && compared.coverage.sampled.is_none();
+        if is_whole && !compared.totals.add_up() {
+            compared.errors.push(TableError::Unaccounted);
+        }
+        let sink_failed = compared.errors.iter().any(|e| matches!(e, TableError::Sink(_)));
+        match this.ledger.close(sink_failed) {
+            Ok(files) => compared.files = files,
+            Err(error) => compared.errors.push(error.into()),
+        }
+        compared
     }
 
-    async fn read_and_reconcile(self: &Arc<Self>, compared: &mut Compared) -> Result<(), TableError> {
+    /// Whether it came to its end: not when the run was cancelled.
+    async fn read_and_decide(self: &Arc<Self>, compared: &mut Compared) -> Result<bool, TableError> {
         let cancel = &self.shared.cancel;
-        let Some(ranges) = cancel.run_until_cancelled(self.cut(compared)).await else { return Ok(()) };
+        let Some(ranges) = cancel.run_until_cancelled(self.cut(compared)).await else { return Ok(false) };
         self.read_ranges(&ranges?).await?;
         if cancel.is_cancelled() {
-            return Ok(());
+            return Ok(false);
         }
-        if self.nothing_left(&compared.coverage) {
-            self.reconcile.clear();
-            return Ok(());
-        }
-        cancel.run_until_cancelled(self.reconcile_leftovers()).await.unwrap_or(Ok(()))
+        let deciding = async {
+            // Every range was read, and the two sides are the same rows: what is
+            // in the pool cancels, and needn't be merged to know it.
+            let totals = self.ledger.totals();
+            let cancels = compared.coverage.sampled.is_none() && totals.source == totals.target;
+            if cancels {
+                self.reconcile.clear();
+            }
+            self.reconcile_leftovers().await?;
+            self.settle().await
+        };
+        cancel.run_until_cancelled(deciding).await.transpose().map(|done| done.is_some())
     }
 
-    /// Ranges with their numbers in the plan.
+    /// The ranges to read, with their numbers in the plan.
     async fn cut(&self, compared: &mut Compared) -> Result<Vec<(u32, KeyRange)>, TableError> {
         let all = if self.indexed && self.plan.key_len > 0 {
             let _permit = self.shared.permit().await;
-            ranges::cut(&self.plan, &*self.shared.source, &*self.shared.target, self.shared.options.range_rows).await?
+            let rows = self.shared.options.range_rows;
+            ranges::cut(&self.plan, &*self.shared.source, &*self.shared.target, rows).await?
         } else {
             vec![KeyRange::all()]
         };
+        let all = self.ranges.get_or_init(|| all).clone();
         let mut numbered: Vec<(u32, KeyRange)> = (0..).zip(all).collect();
-        let total = numbered.len();
-        if let Mode::Sample { share } = self.shared.options.mode
-            && total > 1
-        {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                clippy::cast_precision_loss,
-                reason = "a share of a count below 2^32, rounded up"
-            )]
-            let chosen = ((total as f64 * share).ceil() as usize).clamp(1, total);
-            numbered.shuffle(&mut rand::rng());
-            numbered.truncate(chosen);
-            #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
-            let sampled = chosen as f64 / total as f64;
-            compared.coverage.sampled = Some(sampled);
+        if let Mode::Sample { share } = self.shared.options.mode {
+            compared.coverage.sampled = Some(choose(&mut numbered, share));
         }
         let count = u32::try_from(numbered.len()).unwrap_or(u32::MAX);
         compared.coverage.ranges_total = count;
@@ -208,7 +201,7 @@ impl TableRun {
             while running.len() < self.shared.options.jobs
                 && let Some((number, range)) = rest.next()
             {
-                running.spawn(Arc::clone(self).range_when_permitted(*number, range.clone()));
+                running.spawn(Arc::clone(self).range(*number, range.clone()));
             }
             let ended = tokio::select! {
                 ended = running.join_next() => ended,
@@ -229,30 +222,45 @@ impl TableRun {
         }
     }
 
-    async fn range_when_permitted(self: Arc<Self>, number: u32, range: KeyRange) -> Result<(), TableError> {
+    async fn range(self: Arc<Self>, number: u32, range: KeyRange) -> Result<(), TableError> {
         let _permit = self.shared.permit().await;
-        self.range(number, &range).await
-    }
-
-    async fn range(&self, number: u32, range: &KeyRange) -> Result<(), TableError> {
         let first_seen = Utc::now();
-        let (source, target) = tokio::try_join!(
-            self.read(&self.source, number, range, &self.progress.source_rows, &self.source_bytes),
-            self.read(&self.target, number, range, &self.progress.target_rows, &self.target_bytes)
-        )?;
-        {
-            let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
-            totals.source.merge(source.digest);
-            totals.target.merge(target.digest);
-        }
+        let (source, target) = self.read_both(number, &range).await?;
+        let digests = (source.digest, target.digest);
         if source.overflowed || target.overflowed {
             self.pool_all(number, source, target).await?;
         } else if source.digest != target.digest {
-            self.differing_range(number, range, source, target, first_seen).await?;
+            self.differing_range(number, &range, source, target, first_seen).await?;
         }
+        self.ledger.add_range(digests.0, digests.1);
         self.ranges_done.fetch_add(1, Ordering::Relaxed);
         self.progress.ranges_done.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Both sides of a range; again, when the connection broke. Not when rows
+    /// are in the pool already: they would be there twice.
+    async fn read_both(&self, number: u32, range: &KeyRange) -> Result<(SideRead, SideRead), ReadError> {
+        let mut pause = READ_PAUSE;
+        for attempt in 1.. {
+            let overflowed = AtomicBool::new(false);
+            let read = tokio::try_join!(
+                self.read(&self.source, number, range, &overflowed),
+                self.read(&self.target, number, range, &overflowed)
+            );
+            match read {
+                Err(ReadError::Engine(error))
+                    if error.class() == Class::Transient
+                        && attempt < READ_ATTEMPTS
+                        && !overflowed.load(Ordering::Relaxed) =>
+                {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                done => return done,
+            }
+        }
+        Err(ReadError::WorkerGone)
     }
 
     async fn read(
@@ -260,14 +268,17 @@ impl TableRun {
         side: &SideAccess,
         number: u32,
         range: &KeyRange,
-        rows: &AtomicU64,
-        bytes: &AtomicU64,
+        overflowed: &AtomicBool,
     ) -> Result<SideRead, ReadError> {
+        let (rows, bytes) = match side.side {
+            Side::Source => (&self.progress.source_rows, &self.source_bytes),
+            Side::Target => (&self.progress.target_rows, &self.target_bytes),
+        };
         let scope = match side.key() {
             [] => Scope::All,
             key => Scope::Range { key, range },
         };
-        let counters = Counters { rows, bytes, all_bytes: &self.progress.bytes };
+        let counters = Counters { rows, bytes, all_bytes: &self.progress.bytes, overflowed };
         let overflow = self.reconcile.overflow(side.side, number, self.shared.options.memory.range_bytes);
         read_side(&*side.database, side.request(scope), &side.hasher, &self.shared.cpu, overflow, counters).await
     }
@@ -297,51 +308,41 @@ impl TableRun {
         })
         .await?
         .map_err(TableError::Spill)?;
-        if changed.is_empty() {
-            return Ok(());
-        }
         let is_dense = changed.len() as u64 > rows / DENSE_ONE_IN;
         let place = if is_dense || !self.can_look_up() { Where::InRange(range) } else { Where::ByKey };
-        // One dense range at a time: its rows are held in memory.
-        let _dense = match place {
-            Where::InRange(_) => Some(self.shared.dense.acquire().await),
-            Where::ByKey => None,
-        };
-        let mut changed = changed.into_iter();
-        loop {
-            let some: Vec<Candidate> = changed.by_ref().take(self.candidates_at_once()).collect();
-            if some.is_empty() {
-                return Ok(());
-            }
-            self.confirm(some, place, first_seen).await?;
-        }
+        self.confirm_all(changed, Round { place, is_last: self.is_last(1), first_seen }).await
     }
 
     fn can_look_up(&self) -> bool {
         Confirmer::can_look_up(&self.plan, self.indexed)
     }
 
+    fn is_last(&self, attempt: u32) -> bool {
+        attempt >= self.shared.options.confirm.attempts_max
+    }
+
     /// By the width of the rows that were read so far.
-    fn candidates_at_once(&self) -> usize {
+    fn candidates_at_once(&self, place: Where<'_>) -> usize {
         let rows =
             self.progress.source_rows.load(Ordering::Relaxed) + self.progress.target_rows.load(Ordering::Relaxed);
         let (source, target) = self.bytes();
         let row_bytes = (source + target).checked_div(rows).unwrap_or(0).max(1);
-        usize::try_from((CONFIRM_BYTES_MAX / row_bytes).clamp(1, CONFIRM_ROWS_MAX)).unwrap_or(1)
+        let size = usize::try_from((CONFIRM_BYTES / row_bytes).clamp(1, CONFIRM_ROWS_MAX)).unwrap_or(1);
+        match place {
+            Where::ByKey => size.min(LOOK_UP_ROWS_MAX),
+            Where::InRange(_) => size,
+        }
     }
 
-    /// Every range was read, and the two sides are the same rows: whatever is
-    /// in the pool cancels, and needn't be merged to know it.
-    fn nothing_left(&self, coverage: &Coverage) -> bool {
-        let totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
-        self.reconcile.is_empty() || (coverage.sampled.is_none() && totals.source == totals.target)
+    fn bytes(&self) -> (u64, u64) {
+        (self.source_bytes.load(Ordering::Relaxed), self.target_bytes.load(Ordering::Relaxed))
     }
 
     /// First the rows that the source has, then those that only the target has:
     /// by then it is known which of them are one half of a key collision.
     async fn reconcile_leftovers(&self) -> Result<(), TableError> {
         let first_seen = Utc::now();
-        let only_target = Pool::new(&self.shared.options.spill_dir, self.shared.options.memory.pool_bytes);
+        let only_target = self.shared.pool();
         let merged = self.reconcile.take_unmatched().map_err(TableError::Spill)?;
         self.confirm_leftovers(merged, Some(&only_target), first_seen).await?;
         let merged = only_target.take_unmatched().map_err(TableError::Spill)?;
@@ -357,12 +358,11 @@ impl TableRun {
     ) -> Result<(), TableError> {
         let everything = KeyRange::all();
         let place = if self.can_look_up() { Where::ByKey } else { Where::InRange(&everything) };
-        let size = match place {
-            Where::ByKey => self.candidates_at_once().min(4096),
-            // Each call reads the whole table, so the calls should be few.
-            Where::InRange(_) => self.candidates_at_once(),
-        };
-        let chunks = Chunks { merged, later, size };
+        let round = Round { place, is_last: self.is_last(1), first_seen };
+        // Where a rule gives one key several spellings, the pool may hold only
+        // some of the rows of an identity.
+        let partial = self.plan.key_len > 0 && !self.can_look_up();
+        let chunks = Chunks { merged, later, partial, size: self.candidates_at_once(place) };
         let at_once = match place {
             Where::ByKey => self.shared.options.jobs,
             Where::InRange(_) => 1,
@@ -370,89 +370,109 @@ impl TableRun {
         stream::iter(chunks)
             .map(|chunk| async move {
                 let _permit = self.shared.permit().await;
-                self.confirm(chunk.map_err(TableError::Spill)?, place, first_seen).await
+                self.confirm(chunk.map_err(TableError::Spill)?, round).await
             })
             .buffer_unordered(at_once)
             .try_collect::<()>()
             .await
     }
 
-    async fn confirm(
-        &self,
-        candidates: Vec<Candidate>,
-        place: Where<'_>,
-        first_seen: DateTime<Utc>,
-    ) -> Result<(), TableError> {
-        let confirmed = self.confirmer.confirm(candidates, place, first_seen).await?;
-        self.tally(&confirmed.differences, confirmed.in_sync);
-        let mut rest = confirmed.differences;
-        while !rest.is_empty() {
-            let later = rest.split_off(rest.len().min(WRITE_ROWS));
-            self.write(&std::mem::replace(&mut rest, later))?;
+    /// In portions whose rows fit in memory.
+    async fn confirm_all(&self, candidates: Vec<Candidate>, round: Round<'_>) -> Result<(), TableError> {
+        // One range at a time: most of its rows are held.
+        let _dense = match round.place {
+            Where::InRange(_) if !candidates.is_empty() => Some(self.shared.dense.acquire().await),
+            Where::InRange(_) | Where::ByKey => None,
+        };
+        let mut rest = candidates.into_iter();
+        loop {
+            let some: Vec<Candidate> = rest.by_ref().take(self.candidates_at_once(round.place)).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            self.confirm(some, round).await?;
+        }
+    }
+
+    async fn confirm(&self, candidates: Vec<Candidate>, round: Round<'_>) -> Result<(), TableError> {
+        let undecided = self.confirmer.confirm(candidates, round, &self.ledger).await?;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.hot.extend(undecided.hot);
+        open.unsure.extend(undecided.unsure);
+        Ok(())
+    }
+
+    /// Asks again until nothing is open. No right to read is held while waiting
+    /// for hot rows to cool down.
+    async fn settle(&self) -> Result<(), TableError> {
+        let mut pause = self.shared.options.confirm.backoff;
+        for attempt in 2.. {
+            self.read_unsure(self.is_last(attempt - 1)).await?;
+            let hot = std::mem::take(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner).hot);
+            if hot.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+            let is_last = self.is_last(attempt);
+            if self.can_look_up() {
+                let _permit = self.shared.permit().await;
+                self.confirm_all(hot, Round { place: Where::ByKey, is_last, first_seen: Utc::now() }).await?;
+            } else {
+                self.read_again(hot, is_last).await?;
+            }
         }
         Ok(())
     }
 
-    fn tally(&self, differences: &[Difference], in_sync: u64) {
-        let mut confirmed = 0;
-        {
-            let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
-            totals.in_sync += in_sync;
-            for difference in differences {
-                match difference.status {
-                    Status::Unresolved => totals.unresolved += 1,
-                    Status::Confirmed => {
-                        let weight = weight(difference);
-                        confirmed += weight;
-                        *totals.differences.entry(difference.kind).or_default() += weight;
-                        for &column in &difference.changed {
-                            if let Some(count) = totals.changed.get_mut(column) {
-                                *count += 1;
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        self.progress.differences.fetch_add(confirmed, Ordering::Relaxed);
-        self.shared.count_differences(confirmed);
+    async fn read_unsure(&self, is_last: bool) -> Result<(), TableError> {
+        let unsure = std::mem::take(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner).unsure);
+        self.read_again(unsure, is_last).await
     }
 
-    /// A sink blocks on its disk, so it is called where that is allowed. There
-    /// is no await between counting a difference and writing it, so that no
-    /// cancellation comes between the two.
-    fn write(&self, differences: &[Difference]) -> Result<(), TableError> {
-        let work = || {
-            let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-            sink.as_mut().map_or(Ok(()), |sink| sink.write(differences))
-        };
-        Ok(tokio::task::block_in_place(work)?)
-    }
-
-    fn close(&self, compared: &mut Compared) {
-        let sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // After a failed write the file is not whole and must not look it.
-        let sink_failed = compared.errors.iter().any(|e| matches!(e, TableError::Sink(_)));
-        if let Some(sink) = sink.filter(|_| !sink_failed) {
-            match tokio::task::block_in_place(|| sink.finish()) {
-                Ok(files) => compared.files = files,
-                Err(error) => compared.errors.push(error.into()),
-            }
+    /// By reading the ranges that they are in. What came from the pool may be
+    /// in another range on either side, so the whole table is read for it.
+    async fn read_again(&self, candidates: Vec<Candidate>, is_last: bool) -> Result<(), TableError> {
+        let everything = KeyRange::all();
+        let mut candidates = candidates;
+        candidates.sort_by_key(|c| (c.pooled, if c.pooled { 0 } else { c.range }));
+        while let Some(first) = candidates.first() {
+            let (pooled, number) = (first.pooled, first.range);
+            let same = candidates.iter().take_while(|c| c.pooled == pooled && (pooled || c.range == number)).count();
+            let rest = candidates.split_off(same);
+            let range = self.ranges.get().and_then(|all| all.get(number as usize)).filter(|_| !pooled);
+            let place = Where::InRange(range.unwrap_or(&everything));
+            let _permit = self.shared.permit().await;
+            self.confirm_all(candidates, Round { place, is_last, first_seen: Utc::now() }).await?;
+            candidates = rest;
         }
-        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
-        compared.differences = std::mem::take(&mut totals.differences);
-        compared.changed = std::mem::take(&mut totals.changed);
-        compared.unresolved = totals.unresolved;
-        compared.in_sync = totals.in_sync;
-        drop(totals);
-        self.progress.finish();
+        Ok(())
     }
+}
+
+/// Keeps a random choice of about `share` of the ranges, at least one; the share
+/// it came to.
+fn choose(numbered: &mut Vec<(u32, KeyRange)>, share: f64) -> f64 {
+    let total = numbered.len();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a share of a count below 2^32, rounded up"
+    )]
+    let chosen = ((total as f64 * share).ceil() as usize).clamp(1, total);
+    numbered.shuffle(&mut rand::rng());
+    numbered.truncate(chosen);
+    #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+    let sampled = chosen as f64 / total as f64;
+    sampled
 }
 
 /// Candidates in chunks; those of the target only are put aside.
 struct Chunks<'a, I> {
     merged: I,
     later: Option<&'a Pool>,
+    partial: bool,
     size: usize,
 }
 
@@ -462,24 +482,25 @@ impl<I: Iterator<Item = std::io::Result<Candidate>>> Iterator for Chunks<'_, I> 
     fn next(&mut self) -> Option<Self::Item> {
         let mut chunk = Vec::new();
         while chunk.len() < self.size {
-            match self.merged.next() {
+            let mut candidate = match self.merged.next() {
                 None => break,
                 Some(Err(error)) => return Some(Err(error)),
-                Some(Ok(candidate)) => match self.later {
-                    Some(later) if candidate.source.is_empty() => {
-                        if let Err(error) = later.add_candidate(&candidate) {
-                            return Some(Err(error));
-                        }
+                Some(Ok(candidate)) => candidate,
+            };
+            match self.later {
+                Some(later) if candidate.source.as_ref().is_some_and(Vec::is_empty) => {
+                    if let Err(error) = later.add_candidate(&candidate) {
+                        return Some(Err(error));
                     }
-                    _ => chunk.push(candidate),
-                },
+                }
+                _ => {
+                    if self.partial {
+                        candidate.source = None;
+                    }
+                    chunk.push(candidate);
+                }
             }
         }
         if chunk.is_empty() { None } else { Some(Ok(chunk)) }
     }
-}
-
-/// For a table's elapsed time.
-pub(crate) fn elapsed_ms(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

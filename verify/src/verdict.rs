@@ -15,6 +15,8 @@ pub(crate) fn of_table(table: &TableOutcome) -> Verdict {
         Verdict::Incomplete
     } else if one_sided || table.difference_count() > 0 || !table.structure.is_empty() {
         Verdict::Different
+    } else if table.method == Method::CountOnly || table.coverage.sampled.is_some_and(|share| share < 1.0) {
+        Verdict::NoDifferenceFound
     } else {
         Verdict::Equal
     }

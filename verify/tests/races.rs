@@ -91,7 +91,7 @@ async fn a_reading_that_fails_at_its_end_is_no_result() {
     let files = Arc::new(Files::new(&numbers("t", 1000), &numbers("t", 1000)).await);
     for fails_at in 1..8 {
         let hook: Hook = Box::new(move |number| {
-            async move { if number == fails_at { Err("the server went away".into()) } else { Ok(()) } }.boxed()
+            async move { if number >= fails_at { Err("the server went away".into()) } else { Ok(()) } }.boxed()
         });
         let source = Restless::over(files.open("source.db").await, hook);
         let sink = Collected::default();
@@ -101,5 +101,22 @@ async fn a_reading_that_fails_at_its_end_is_no_result() {
         assert_eq!(outcome.verdict, Verdict::Incomplete, "reading {fails_at}");
         assert!(only(&outcome).problems[0].message.contains("went away"), "{:?}", only(&outcome).problems);
         assert!(sink.take().is_empty(), "half a range is no difference");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_once_costs_a_second_reading_and_no_row() {
+    let drift = format!("{} UPDATE t SET v = 0 WHERE id = 77;", numbers("t", 1000));
+    let files = Arc::new(Files::new(&numbers("t", 1000), &drift).await);
+    for breaks_at in 1..=3 {
+        let hook: Hook = Box::new(move |number| {
+            async move { if number == breaks_at { Err("broken pipe".into()) } else { Ok(()) } }.boxed()
+        });
+        let source = Restless::over(files.open("source.db").await, hook);
+        let (outcome, found) = compare(source, files.open("target.db").await).await;
+        if breaks_at == 1 {
+            let counts = (only(&outcome).source_rows, only(&outcome).target_rows);
+            assert_eq!((outcome.verdict, found.len(), counts), (Verdict::Different, 1, (1000, 1000)));
+        }
     }
 }

@@ -36,16 +36,29 @@ pub fn encode(rule: Rule, value: &Value<'_>, out: &mut Vec<u8>) {
             },
             _ => natural(value, out),
         },
-        Rule::Time { digits } => match value {
-            Value::Time(v) => time(*v, digits, out),
+        Rule::Time { digits, rounding } => match value {
+            Value::Time(v) => put_time(rounding.time(*v, digits), out),
             Value::Text(v) => match text::time(v) {
-                Some(v) => time(v, digits, out),
+                Some(v) => put_time(rounding.time(v, digits), out),
                 None => natural(value, out),
             },
             _ => natural(value, out),
         },
-        Rule::Timestamp { digits } => timestamp(value, digits, out),
-        Rule::Instant { digits, naive_zone_minutes } => instant(value, digits, naive_zone_minutes, out),
+        Rule::TimeTz => match value {
+            Value::Text(v) => match text::time_tz(v) {
+                Some((micros, offset_seconds)) => natural(&Value::TimeTz { micros, offset_seconds }, out),
+                None => natural(value, out),
+            },
+            _ => natural(value, out),
+        },
+        Rule::Timestamp { digits, rounding } => match timestamp(value) {
+            Some(v) => put_moment(out, tag::TIMESTAMP, rounding.moment(v, digits)),
+            None => natural(value, out),
+        },
+        Rule::Instant { digits, rounding, naive_zone_minutes } => match instant(value, naive_zone_minutes) {
+            Some(v) => put_moment(out, tag::INSTANT, rounding.moment(v, digits)),
+            None => natural(value, out),
+        },
         Rule::Interval => match value {
             Value::Time(micros) => natural(&Value::Interval { months: 0, days: 0, micros: *micros }, out),
             _ => natural(value, out),
@@ -58,7 +71,7 @@ pub fn encode(rule: Rule, value: &Value<'_>, out: &mut Vec<u8>) {
             Value::Set(v) | Value::Text(v) => set(v, out),
             _ => natural(value, out),
         },
-        Rule::TimeTz | Rule::Bits => natural(value, out),
+        Rule::Bits => natural(value, out),
     }
 }
 
@@ -78,7 +91,7 @@ fn natural(value: &Value<'_>, out: &mut Vec<u8>) {
         Value::Text(v) => put_block(out, tag::TEXT, v.as_bytes()),
         Value::Bytes(v) => put_block(out, tag::BYTES, v),
         Value::Date(v) => put_date(out, *v),
-        Value::Time(v) => time(*v, 6, out),
+        Value::Time(v) => put_time(*v, out),
         Value::TimeTz { micros, offset_seconds } => {
             out.push(tag::TIME_TZ);
             put_signed(out, *micros);
@@ -192,41 +205,17 @@ fn uuid(value: &Value<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Half up to `digits` of the second's fraction, as MySQL and PostgreSQL do
-/// when they store a value in a column of that precision.
-fn round(micros: i64, digits: u8) -> i64 {
-    if digits >= 6 {
-        return micros;
-    }
-    let unit = 10i64.pow(u32::from(6 - digits));
-    micros.saturating_add(unit / 2).div_euclid(unit).saturating_mul(unit)
-}
-
-fn time(micros: i64, digits: u8, out: &mut Vec<u8>) {
+fn put_time(micros: i64, out: &mut Vec<u8>) {
     out.push(tag::TIME);
-    put_signed(out, round(micros, digits));
+    put_signed(out, micros);
 }
 
-fn round_moment(moment: Moment, digits: u8) -> Moment {
-    match moment {
-        Moment::Micros(v) => Moment::Micros(round(v, digits)),
-        Moment::OffCalendar { year, month, day, micros } => {
-            Moment::OffCalendar { year, month, day, micros: round(micros, digits) }
-        }
-        Moment::Infinity | Moment::NegInfinity => moment,
-    }
-}
-
-fn timestamp(value: &Value<'_>, digits: u8, out: &mut Vec<u8>) {
-    let moment = match value {
+fn timestamp(value: &Value<'_>) -> Option<Moment> {
+    match value {
         Value::Timestamp(v) => Some(*v),
         Value::Date(v) => Some(midnight(*v)),
         Value::Text(v) => text::timestamp(v).filter(|t| t.offset_seconds.is_none()).map(|t| t.local),
         _ => None,
-    };
-    match moment {
-        Some(v) => put_moment(out, tag::TIMESTAMP, round_moment(v, digits)),
-        None => natural(value, out),
     }
 }
 
@@ -239,19 +228,15 @@ fn midnight(date: Date) -> Moment {
     }
 }
 
-fn instant(value: &Value<'_>, digits: u8, naive_zone_minutes: i32, out: &mut Vec<u8>) {
+fn instant(value: &Value<'_>, naive_zone_minutes: i32) -> Option<Moment> {
     let zone = i64::from(naive_zone_minutes) * MICROS_PER_MINUTE;
-    let moment = match value {
+    match value {
         Value::Instant(v) => Some(*v),
         Value::Timestamp(v) => shift(*v, zone),
         Value::Text(v) => {
             text::timestamp(v).and_then(|t| shift(t.local, t.offset_seconds.map_or(zone, |s| i64::from(s) * 1_000_000)))
         }
         _ => None,
-    };
-    match moment {
-        Some(v) => put_moment(out, tag::INSTANT, round_moment(v, digits)),
-        None => natural(value, out),
     }
 }
 
@@ -288,6 +273,7 @@ fn set(labels: &str, out: &mut Vec<u8>) {
 mod tests {
     use std::borrow::Cow;
 
+    use super::super::rounding::Rounding;
     use super::*;
 
     fn cell(rule: Rule, value: Value<'_>) -> Vec<u8> {
@@ -364,22 +350,26 @@ mod tests {
 
     #[test]
     fn moments_are_rounded_and_zoned_by_rule_only() {
+        let to = |digits| Rule::Timestamp { digits, rounding: Rounding::HalfUp };
         let micros = |v| Value::Timestamp(Moment::Micros(v));
-        assert_eq!(
-            cell(Rule::Timestamp { digits: 3 }, micros(1_500)),
-            cell(Rule::Timestamp { digits: 3 }, micros(2_000))
-        );
-        assert_ne!(
-            cell(Rule::Timestamp { digits: 6 }, micros(1_500)),
-            cell(Rule::Timestamp { digits: 6 }, micros(2_000))
-        );
-        let utc = Rule::Instant { digits: 6, naive_zone_minutes: 60 };
+        assert_eq!(cell(to(3), micros(1_500)), cell(to(3), micros(2_000)));
+        assert_ne!(cell(to(6), micros(1_500)), cell(to(6), micros(2_000)));
+        let utc = Rule::Instant { digits: 6, rounding: Rounding::HalfUp, naive_zone_minutes: 60 };
         let ten = 36_000_000_000;
         assert_eq!(cell(utc, micros(ten)), cell(utc, Value::Instant(Moment::Micros(ten - 3_600_000_000))));
         assert_eq!(cell(utc, txt("1970-01-01T10:00:00+02:00")), cell(utc, txt("1970-01-01 08:00:00Z")));
         assert_ne!(cell(utc, txt("yesterday")), cell(utc, Value::Null));
         let zero = Value::Timestamp(Moment::OffCalendar { year: 0, month: 0, day: 0, micros: 0 });
         assert_ne!(cell(utc, zero), cell(utc, Value::Null));
+    }
+
+    #[test]
+    fn times_with_a_zone_are_read_from_text() {
+        let ten = Value::TimeTz { micros: 36_000_000_000, offset_seconds: 7_200 };
+        assert_eq!(cell(Rule::TimeTz, txt("10:00:00+02:00")), cell(Rule::TimeTz, ten.clone()));
+        // The offset is part of the value, as it is to PostgreSQL.
+        assert_ne!(cell(Rule::TimeTz, txt("09:00:00+01:00")), cell(Rule::TimeTz, ten.clone()));
+        assert_ne!(cell(Rule::TimeTz, txt("10:00:00")), cell(Rule::TimeTz, ten));
     }
 
     #[test]

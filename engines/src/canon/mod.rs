@@ -15,15 +15,18 @@
 //! - [`encode`]: value and rule to bytes.
 //! - [`cell`]: the byte format, and back to values.
 //! - [`json`]: the canonical form of JSON.
+//! - [`rounding`]: how servers shorten the fraction of a second.
 //! - [`text`]: dates and identifiers that an engine keeps as text.
 
 pub mod cell;
 pub mod encode;
 pub mod json;
 pub mod policy;
+pub mod rounding;
 pub mod rule;
 pub mod text;
 
 pub use encode::encode;
 pub use policy::{Policy, Settings};
+pub use rounding::Rounding;
 pub use rule::{Incomparable, PairRule, Rule, pair};

@@ -27,7 +27,8 @@ pub enum Policy {
     UuidSpelling,
     /// A date equals its own midnight.
     DateAsMidnight,
-    /// Moments are compared at the coarser precision of the two types.
+    /// Moments are compared at the coarser precision of the two types, to which
+    /// the finer are shortened as the server of the coarser side would.
     TimePrecision,
     /// A date and time without zone is taken to be in the declared zone.
     NaiveZone,
@@ -61,7 +62,9 @@ impl Policy {
             Self::TextAsBytes => "text equals the same bytes in UTF-8",
             Self::UuidSpelling => "text or 16 bytes equal the UUID they spell",
             Self::DateAsMidnight => "a date equals its midnight",
-            Self::TimePrecision => "times are compared at the coarser precision of the two types",
+            Self::TimePrecision => {
+                "times are compared at the coarser precision of the two types, shortened as that side's server does"
+            }
             Self::NaiveZone => "a time without zone is taken to be in the declared zone",
             Self::SqliteTemporalText => "ISO 8601 text in SQLite is read as the declared date or time",
             Self::JsonMeaning => "JSON is compared by meaning, not by spelling",

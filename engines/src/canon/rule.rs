@@ -1,9 +1,12 @@
 //! The rule for a pair of columns.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use super::policy::{Policy, Settings};
-use crate::engine::Engine;
+use super::rounding::Rounding;
+use crate::engine::{Engine, Flavor};
 use crate::table::{Column, Logical};
 
 /// How the cells of one pair of columns become canonical bytes. The same rule
@@ -30,14 +33,17 @@ pub enum Rule {
     /// `digits` of the second's fraction are compared, here and below.
     Time {
         digits: u8,
+        rounding: Rounding,
     },
     TimeTz,
     Timestamp {
         digits: u8,
+        rounding: Rounding,
     },
     /// A moment without zone is `naive_zone_minutes` east of UTC.
     Instant {
         digits: u8,
+        rounding: Rounding,
         naive_zone_minutes: i32,
     },
     Interval,
@@ -83,6 +89,7 @@ impl Incomparable {
 #[derive(Debug, Clone, Copy)]
 pub struct Side<'a> {
     pub engine: Engine,
+    pub flavor: Flavor,
     pub column: &'a Column,
 }
 
@@ -105,11 +112,38 @@ pub fn pair(source: Side<'_>, target: Side<'_>, settings: &Settings) -> Result<P
         if matches!(source.engine, Engine::Sqlite) || matches!(target.engine, Engine::Sqlite) {
             add_sqlite_policy(&mut rule);
         }
-        rule.policies.sort_unstable();
-        rule.policies.dedup();
-        return Ok(rule);
+        return Ok(finished(rule, source, target));
     }
-    sqlite_text(source, target, a, b, settings)
+    let rule = sqlite_text(source, target, a, b, settings)?;
+    Ok(finished(rule, source, target))
+}
+
+fn finished(mut rule: PairRule, source: Side<'_>, target: Side<'_>) -> PairRule {
+    if let Rule::Time { rounding, .. } | Rule::Timestamp { rounding, .. } | Rule::Instant { rounding, .. } =
+        &mut rule.rule
+    {
+        *rounding = coarser_rounding(source, target);
+    }
+    rule.policies.sort_unstable();
+    rule.policies.dedup();
+    rule
+}
+
+/// That of the side with fewer digits. Where both have as many, only text of
+/// SQLite can have more than is compared.
+fn coarser_rounding(source: Side<'_>, target: Side<'_>) -> Rounding {
+    let digits = |side: Side<'_>| match side.column.logical {
+        Some(Logical::Time { digits } | Logical::Timestamp { digits } | Logical::Instant { digits }) => digits,
+        _ => u8::MAX,
+    };
+    let coarser = match digits(source).cmp(&digits(target)) {
+        Ordering::Less => source,
+        Ordering::Greater => target,
+        Ordering::Equal if source.engine == Engine::Sqlite => target,
+        Ordering::Equal if target.engine == Engine::Sqlite => source,
+        Ordering::Equal => return Rounding::HalfUp,
+    };
+    Rounding::of(coarser.engine, coarser.flavor)
 }
 
 /// SQLite keeps dates, UUIDs and JSON in TEXT columns: a pair of a plain text
@@ -131,22 +165,29 @@ fn sqlite_text(
         (_, Engine::Sqlite) if matches!(b, Logical::Text { .. }) => a,
         _ => return Err(no_meaning()),
     };
-    match other {
-        Logical::Date
-        | Logical::Time { .. }
-        | Logical::TimeTz { .. }
-        | Logical::Timestamp { .. }
-        | Logical::Instant { .. } => {
-            let mut rule = decide(other, other, settings).flatten().ok_or_else(no_meaning)?;
-            rule.policies.push(Policy::SqliteTemporalText);
-            Ok(rule)
+    let decided = match other {
+        // The column declares no zone, so the text that names none is in the one
+        // that the operator declares.
+        Logical::Instant { digits } => decide(other, Logical::Timestamp { digits }, settings),
+        Logical::Date | Logical::Time { .. } | Logical::TimeTz { .. } | Logical::Timestamp { .. } => {
+            decide(other, other, settings)
         }
-        _ => Err(no_meaning()),
-    }
+        _ => None,
+    };
+    let mut rule = decided.ok_or_else(no_meaning)?.ok_or_else(|| Incomparable::ZoneNeeded {
+        source_native: source.column.native.clone(),
+        target_native: target.column.native.clone(),
+    })?;
+    rule.policies.push(Policy::SqliteTemporalText);
+    Ok(rule)
 }
 
+/// A column of SQLite's holds anything, text in place of bytes and UUIDs
+/// included, whatever its type.
 fn add_sqlite_policy(rule: &mut PairRule) {
     match rule.rule {
+        Rule::Bytes { .. } => rule.policies.push(Policy::TextAsBytes),
+        Rule::Uuid => rule.policies.push(Policy::UuidSpelling),
         Rule::Date | Rule::Time { .. } | Rule::TimeTz | Rule::Timestamp { .. } | Rule::Instant { .. } => {
             rule.policies.push(Policy::SqliteTemporalText);
         }
@@ -154,8 +195,6 @@ fn add_sqlite_policy(rule: &mut PairRule) {
         | Rule::Double
         | Rule::Single
         | Rule::Text { .. }
-        | Rule::Bytes { .. }
-        | Rule::Uuid
         | Rule::Interval
         | Rule::Json
         | Rule::Bits
@@ -168,6 +207,11 @@ fn add_sqlite_policy(rule: &mut PairRule) {
 fn decide(a: Logical, b: Logical, settings: &Settings) -> Option<Option<PairRule>> {
     use Logical as L;
     use Policy as P;
+    // The caller knows the servers, and with them the rounding.
+    let rounding = Rounding::HalfUp;
+    let time = |digits| Rule::Time { digits, rounding };
+    let timestamp = |digits| Rule::Timestamp { digits, rounding };
+    let instant = |digits, naive_zone_minutes| Rule::Instant { digits, rounding, naive_zone_minutes };
     let plain = |rule, policies: &[Policy]| Some(Some(PairRule { rule, policies: policies.to_vec() }));
     match (a, b) {
         (L::Bool, L::Bool) | (L::Int { .. } | L::Year, L::Int { .. } | L::Year) => plain(Rule::Number, &[]),
@@ -207,18 +251,14 @@ fn decide(a: Logical, b: Logical, settings: &Settings) -> Option<Option<PairRule
             plain(Rule::Uuid, &[P::UuidSpelling])
         }
         (L::Date, L::Date) => plain(Rule::Date, &[]),
-        (L::Date, L::Timestamp { .. }) => plain(Rule::Timestamp { digits: 6 }, &[P::DateAsMidnight]),
-        (L::Time { digits: x }, L::Time { digits: y }) => plain(Rule::Time { digits: x.min(y) }, precision(x, y)),
+        (L::Date, L::Timestamp { .. }) => plain(timestamp(6), &[P::DateAsMidnight]),
+        (L::Time { digits: x }, L::Time { digits: y }) => plain(time(x.min(y)), precision(x, y)),
         (L::TimeTz { .. }, L::TimeTz { .. }) => plain(Rule::TimeTz, &[]),
-        (L::Timestamp { digits: x }, L::Timestamp { digits: y }) => {
-            plain(Rule::Timestamp { digits: x.min(y) }, precision(x, y))
-        }
-        (L::Instant { digits: x }, L::Instant { digits: y }) => {
-            plain(Rule::Instant { digits: x.min(y), naive_zone_minutes: 0 }, precision(x, y))
-        }
+        (L::Timestamp { digits: x }, L::Timestamp { digits: y }) => plain(timestamp(x.min(y)), precision(x, y)),
+        (L::Instant { digits: x }, L::Instant { digits: y }) => plain(instant(x.min(y), 0), precision(x, y)),
         (L::Instant { digits: x }, L::Timestamp { digits: y }) => {
             Some(settings.naive_zone_minutes.map(|naive_zone_minutes| PairRule {
-                rule: Rule::Instant { digits: x.min(y), naive_zone_minutes },
+                rule: instant(x.min(y), naive_zone_minutes),
                 policies: [&[P::NaiveZone], precision(x, y)].concat(),
             }))
         }
@@ -232,4 +272,97 @@ fn decide(a: Logical, b: Logical, settings: &Settings) -> Option<Option<PairRule
 
 fn precision(x: u8, y: u8) -> &'static [Policy] {
     if x == y { &[] } else { &[Policy::TimePrecision] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LITE: (Engine, Flavor) = (Engine::Sqlite, Flavor::Original);
+    const PG: (Engine, Flavor) = (Engine::Postgres, Flavor::Original);
+    const MY: (Engine, Flavor) = (Engine::MySql, Flavor::Original);
+    const MARIA: (Engine, Flavor) = (Engine::MySql, Flavor::MariaDb);
+    const TEXT: Logical = Logical::Text { chars_max: None };
+    const UTC_PLUS_1: Settings = Settings { naive_zone_minutes: Some(60) };
+
+    fn decided(
+        (source, a): ((Engine, Flavor), Logical),
+        (target, b): ((Engine, Flavor), Logical),
+        settings: &Settings,
+    ) -> Result<PairRule, Incomparable> {
+        let column = |logical| Column {
+            name: "c".to_owned(),
+            native: String::new(),
+            logical: Some(logical),
+            nullable: true,
+            generated: false,
+            collation: None,
+        };
+        let (a, b) = (column(a), column(b));
+        let source = Side { engine: source.0, flavor: source.1, column: &a };
+        let target = Side { engine: target.0, flavor: target.1, column: &b };
+        let rule = pair(source, target, settings);
+        assert_eq!(rule, pair(target, source, settings).map_err(|_| rule.clone().unwrap_err()));
+        rule
+    }
+
+    #[test]
+    fn the_zone_of_sqlite_text_is_the_declared_one_and_never_guessed() {
+        let instant = Logical::Instant { digits: 6 };
+        let undeclared = decided((LITE, TEXT), (PG, instant), &Settings::default());
+        assert!(matches!(undeclared, Err(Incomparable::ZoneNeeded { .. })), "{undeclared:?}");
+        let declared = decided((LITE, TEXT), (PG, instant), &UTC_PLUS_1).unwrap();
+        let rounding = Rounding::HalfFrom2000;
+        assert_eq!(declared.rule, Rule::Instant { digits: 6, rounding, naive_zone_minutes: 60 });
+        assert_eq!(declared.policies, [Policy::NaiveZone, Policy::SqliteTemporalText]);
+        // Declared as points in time, what names no zone is UTC.
+        let zoned = decided((LITE, instant), (PG, instant), &UTC_PLUS_1).unwrap();
+        assert_eq!(zoned.rule, Rule::Instant { digits: 6, rounding, naive_zone_minutes: 0 });
+        assert_eq!(zoned.policies, [Policy::SqliteTemporalText]);
+    }
+
+    #[test]
+    fn every_equality_of_sqlite_beyond_identity_is_a_named_policy() {
+        let bytes = Logical::Bytes { bytes_max: None };
+        let policies = |a, b| decided(a, b, &Settings::default()).unwrap().policies;
+        assert_eq!(policies((LITE, bytes), (LITE, bytes)), [Policy::TextAsBytes]);
+        assert_eq!(policies((LITE, bytes), (PG, bytes)), [Policy::TextAsBytes]);
+        assert_eq!(policies((LITE, Logical::Uuid), (LITE, Logical::Uuid)), [Policy::UuidSpelling]);
+        assert_eq!(
+            policies((LITE, Logical::TimeTz { digits: 6 }), (PG, Logical::TimeTz { digits: 6 })),
+            [Policy::SqliteTemporalText]
+        );
+        assert!(policies((PG, bytes), (MY, bytes)).is_empty());
+        assert!(policies((PG, Logical::Uuid), (MARIA, Logical::Uuid)).is_empty());
+    }
+
+    #[test]
+    fn the_coarser_side_decides_how_to_round() {
+        let rounding = |a: ((Engine, Flavor), u8), b: ((Engine, Flavor), u8)| {
+            let timestamp = |digits| Logical::Timestamp { digits };
+            let instant = |digits| Logical::Instant { digits };
+            let time = |digits| Logical::Time { digits };
+            let all = [
+                decided((a.0, timestamp(a.1)), (b.0, timestamp(b.1)), &UTC_PLUS_1).unwrap().rule,
+                decided((a.0, timestamp(a.1)), (b.0, instant(b.1)), &UTC_PLUS_1).unwrap().rule,
+                decided((a.0, instant(a.1)), (b.0, instant(b.1)), &UTC_PLUS_1).unwrap().rule,
+                decided((a.0, time(a.1)), (b.0, time(b.1)), &UTC_PLUS_1).unwrap().rule,
+            ];
+            let of = |rule| match rule {
+                Rule::Timestamp { rounding, .. } | Rule::Instant { rounding, .. } | Rule::Time { rounding, .. } => {
+                    rounding
+                }
+                other => panic!("{other:?}"),
+            };
+            let first = of(all[0]);
+            assert!(all.into_iter().all(|rule| of(rule) == first), "{all:?}");
+            first
+        };
+        assert_eq!(rounding((PG, 6), (MY, 0)), Rounding::HalfUp);
+        assert_eq!(rounding((PG, 6), (MARIA, 3)), Rounding::Down);
+        assert_eq!(rounding((PG, 3), (MARIA, 6)), Rounding::HalfFrom2000);
+        assert_eq!(rounding((LITE, 6), (MARIA, 6)), Rounding::Down);
+        assert_eq!(rounding((LITE, 0), (MARIA, 6)), Rounding::HalfUp);
+        assert_eq!(rounding((PG, 6), (MY, 6)), Rounding::HalfUp);
+    }
 }

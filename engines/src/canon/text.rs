@@ -37,6 +37,14 @@ pub fn time(text: &str) -> Option<i64> {
     Some(((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + micros)
 }
 
+/// `HH:MM[:SS[.fraction]](Z|±HH[:MM[:SS]])`: microseconds from midnight, and
+/// seconds east of UTC.
+#[must_use]
+pub fn time_tz(text: &str) -> Option<(i64, i32)> {
+    let (clock, zone) = text.split_at_checked(text.find(['Z', '+', '-'])?)?;
+    Some((time(clock)?, offset(zone)?))
+}
+
 /// `YYYY-MM-DD[( |T)HH:MM[:SS[.fraction]]][Z|±HH:MM]`; a date alone is its
 /// midnight.
 #[must_use]
@@ -71,13 +79,19 @@ fn offset(text: &str) -> Option<i32> {
         ("-", rest) => (-1, rest),
         _ => return None,
     };
-    let (hours, minutes) = match rest.len() {
-        2 => (rest, "00"),
-        4 => rest.split_at_checked(2)?,
-        5 => rest.split_once(':')?,
+    let (hours, minutes, seconds) = match rest.len() {
+        2 => (rest, "00", "00"),
+        4 => rest.split_at_checked(2).map(|(hours, minutes)| (hours, minutes, "00"))?,
+        5 => rest.split_once(':').map(|(hours, minutes)| (hours, minutes, "00"))?,
+        // As our own scripts and PostgreSQL write offsets of old.
+        8 => {
+            let (hours, rest) = rest.split_once(':')?;
+            let (minutes, seconds) = rest.split_once(':')?;
+            (hours, minutes, seconds)
+        }
         _ => return None,
     };
-    let seconds = two_digits(hours, 15)? * 3600 + two_digits(minutes, 59)? * 60;
+    let seconds = two_digits(hours, 15)? * 3600 + two_digits(minutes, 59)? * 60 + two_digits(seconds, 59)?;
     i32::try_from(seconds).ok().map(|s| s * sign)
 }
 
@@ -175,6 +189,12 @@ mod tests {
         assert_eq!(time("01:00:00.5"), Some(3_600_500_000));
         assert_eq!(timestamp("1970-01-01 00:00:01").unwrap().local, Moment::Micros(1_000_000));
         assert_eq!(timestamp("1970-01-01T00:00:00-05:30").unwrap().offset_seconds, Some(-19_800));
+        assert_eq!(time_tz("10:00:00.5+02:00"), Some((36_000_500_000, 7_200)));
+        assert_eq!(time_tz("10:00Z"), Some((36_000_000_000, 0)));
+        assert_eq!(time_tz("10:00:00-05:30:15"), Some((36_000_000_000, -19_815)));
+        for text in ["10:00:00", "10:00:00+", "10:00:00 +02", "Z", "10:00:00+2", "10:00:00+02:0:0"] {
+            assert_eq!(time_tz(text), None, "{text:?}");
+        }
         assert_eq!(timestamp("1970-01-01T00:00:00.1234560").unwrap().local, Moment::Micros(123_456));
         for text in [
             "",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::fault::{connect_error, query_error};
+use super::fault::connect_error;
 use super::login::Login;
 use super::pool::Pool;
 use super::wire::connection::Grid;
@@ -67,7 +67,7 @@ impl Opener {
     /// Makes a session mean what we think it means, whatever the server's own
     /// settings are.
     async fn pin(&self, mut connection: Connection) -> Result<(Connection, Server)> {
-        let failed = |e| query_error(&self.location, "setting up the session", e);
+        let failed = |e| connect_error(&self.location, e);
         let server = Server::parse(&connection.query(ASK).await.map_err(failed)?)
             .ok_or_else(|| failed(WireError::Protocol("it doesn't say which version it is")))?;
         connection.set_statement_bytes_max(server.statement_bytes_max);

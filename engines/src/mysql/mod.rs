@@ -85,11 +85,11 @@ impl Database for MySql {
     }
 
     async fn split_keys(&self, table: &Table, key: &[usize], rows_per_range: u64) -> Result<Vec<KeyValues>> {
-        split::split_keys(&self.pool, self.info.flavor, table, key, rows_per_range).await
+        split::split_keys(&self.pool, &self.info, table, key, rows_per_range).await
     }
 
     async fn rank_keys(&self, table: &Table, key: &[usize], keys: &[KeyValues]) -> Result<Vec<u64>> {
-        rank::rank_keys(&self.pool, self.info.flavor, table, key, keys).await
+        rank::rank_keys(&self.pool, &self.info, table, key, keys).await
     }
 
     async fn read(&self, request: ReadRequest<'_>, out: mpsc::Sender<RawBatch>) -> Result<u64> {

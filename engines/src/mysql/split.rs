@@ -13,7 +13,7 @@
 use super::pool::{Lease, Pool};
 use super::wire::connection::Grid;
 use super::{probe, rank, read};
-use crate::engine::{Engine, Flavor};
+use crate::engine::{Engine, ServerInfo};
 use crate::error::Result;
 use crate::range::{KeyRange, KeyValues};
 use crate::sql;
@@ -29,7 +29,7 @@ const PROBES_AT_ONCE: usize = 64;
 
 pub(super) async fn split_keys(
     pool: &Pool,
-    flavor: Flavor,
+    server: &ServerInfo,
     table: &Table,
     key: &[usize],
     rows_per_range: u64,
@@ -44,7 +44,7 @@ pub(super) async fn split_keys(
     }
     let step = rows_per_range.max(1).max(table.row_estimate / RANGES_MAX);
     let what = format!("finding ranges in `{}`", table.name);
-    let mut splitter = Splitter { lease: pool.lease().await?, flavor, table, key, step, what };
+    let mut splitter = Splitter { lease: pool.lease().await?, server, table, key, step, what };
     if !splitter.has_index().await? {
         return Ok(Vec::new());
     }
@@ -59,7 +59,7 @@ pub(super) async fn split_keys(
 
 struct Splitter<'a> {
     lease: Lease<'a>,
-    flavor: Flavor,
+    server: &'a ServerInfo,
     table: &'a Table,
     key: &'a [usize],
     /// Rows that a range shall have.
@@ -170,7 +170,7 @@ impl Splitter<'_> {
 
     /// Ascending and without repetition, as the server sees it.
     async fn sorted(&mut self, keys: Vec<KeyValues>) -> Result<Vec<KeyValues>> {
-        let ranks = rank::rank(&mut self.lease, self.flavor, self.table, self.key, &keys).await?;
+        let ranks = rank::rank(&mut self.lease, self.server, self.table, self.key, &keys).await?;
         let mut ranked: Vec<(u64, KeyValues)> = ranks.into_iter().zip(keys).collect();
         ranked.sort_by_key(|(rank, _)| *rank);
         ranked.dedup_by_key(|(rank, _)| *rank);

@@ -7,6 +7,10 @@
 //! error. Not supported are `sslmode=allow` (libpq: first without TLS) and a
 //! list of hosts.
 //!
+//! A pooler in between has to keep a session on one server connection: with
+//! PgBouncer's transaction pooling, the settings below would be made on one
+//! connection and a table read on another.
+//!
 //! What the URL leaves open comes from libpq's environment variables (`PGUSER`,
 //! `PGPASSWORD`, …) and password file.
 

@@ -41,8 +41,8 @@ described AS (
            CASE
                WHEN a.attcollation = 0 THEN NULL
                WHEN co.collname = 'default' AND cn.nspname = 'pg_catalog' THEN (SELECT name FROM default_collation)
-               ELSE CASE WHEN cn.nspname <> 'pg_catalog' THEN quote_ident(cn.nspname) || '.' ELSE '' END
-                    || quote_ident(co.collname)
+               ELSE CASE WHEN cn.nspname <> 'pg_catalog' THEN cn.nspname || '.' ELSE '' END
+                    || co.collname
                     || CASE WHEN co.collisdeterministic THEN '' ELSE ' (nondeterministic)' END
            END AS collation_name
     FROM relation r

@@ -55,8 +55,9 @@ fn query_fault(error: &sqlx::Error) -> QueryFault {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) => QueryFault::ConnectionLost,
         sqlx::Error::Database(e) => match e.code().as_deref() {
             Some("42501") => QueryFault::Denied,
-            // Table, column, schema, function, type.
-            Some("42P01" | "42703" | "3F000" | "42883" | "42704") => QueryFault::Missing,
+            // Table, column, schema. Functions, operators and types are missing
+            // only from what a row filter uses.
+            Some("42P01" | "42703" | "3F000") => QueryFault::Missing,
             // Cancelled, no lock in time, and on a standby in the way of recovery.
             Some("57014" | "55P03" | "40001" | "40P01") => QueryFault::TimedOut,
             Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04") => QueryFault::ConnectionLost,

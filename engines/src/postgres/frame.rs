@@ -16,6 +16,8 @@ const CRITICAL_FLAGS: u32 = 0xFFFF_0000;
 
 const TRAILER: i16 = -1;
 
+const FIRST_BYTES: usize = 16 << 10;
+
 /// A batch may pass its limit by one row, which is rarely larger than this.
 const SLACK_BYTES: usize = 8 << 10;
 
@@ -45,7 +47,9 @@ enum Walk {
 
 impl Framer {
     pub(super) fn new() -> Self {
-        Self { bytes: buffer(), whole: 0, row_count: 0, state: State::Header }
+        // Many reads are of few rows; the later batches of a long one are made
+        // at their full size.
+        Self { bytes: Vec::with_capacity(FIRST_BYTES), whole: 0, row_count: 0, state: State::Header }
     }
 
     /// Takes the next message.
@@ -85,7 +89,7 @@ impl Framer {
 
     /// The whole rows that are there; none is an empty batch.
     pub(super) fn take(&mut self) -> RawBatch {
-        let mut rest = buffer();
+        let mut rest = Vec::with_capacity(BATCH_BYTES + SLACK_BYTES);
         rest.extend_from_slice(self.bytes.get(self.whole..).unwrap_or_default());
         let mut bytes = std::mem::replace(&mut self.bytes, rest);
         bytes.truncate(self.whole);
@@ -94,16 +98,13 @@ impl Framer {
     }
 
     /// The last rows, when the server has said that it is done.
-    pub(super) fn finish(mut self) -> Result<RawBatch, Fault> {
+    pub(super) fn finish(self) -> Result<RawBatch, Fault> {
         match self.state {
-            State::Ended => Ok(self.take()),
+            // The trailer is gone, and nothing may follow it.
+            State::Ended => Ok(RawBatch { bytes: self.bytes, row_count: self.row_count }),
             State::Header | State::Tuples => Err("the copy ended without its trailer"),
         }
     }
-}
-
-fn buffer() -> Vec<u8> {
-    Vec::with_capacity(BATCH_BYTES + SLACK_BYTES)
 }
 
 /// The header's length, once all of it is there.

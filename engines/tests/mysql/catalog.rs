@@ -216,5 +216,11 @@ async fn sees_with_the_rights_of_a_reader(family: Family) {
         let error = reader.describe(&here.table_ref(name)).await.unwrap_err();
         assert!(matches!(error, Error::Query { fault: QueryFault::Denied, .. }), "{name}: {error:?}");
     }
+    // A description that failed leaves no transaction behind, in which later
+    // reads would all see the same.
+    for id in 2..5 {
+        here.execute(&format!("INSERT INTO t (id) VALUES ({id})")).await;
+        assert_eq!(reader.count(&seen, None).await.unwrap(), id);
+    }
     here.execute(&format!("DROP USER `{database}`")).await;
 }

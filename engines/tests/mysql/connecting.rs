@@ -15,6 +15,7 @@ on_both!(
     wrong_credentials_are_refused_at_once,
     a_local_socket_needs_no_tls,
     survives_a_server_that_starts_again,
+    a_server_that_can_do_less_is_understood,
 );
 
 fn fault(error: &Error) -> ConnectFault {
@@ -234,6 +235,56 @@ async fn survives_a_server_that_starts_again(family: Family) {
     assert_eq!(fault(&engine.tables().await.unwrap_err()), ConnectFault::Unreachable);
     server.start_again().await.unwrap();
     assert_eq!(engine.tables().await.unwrap(), []);
+}
+
+/// What a server says it can do, less what came with MySQL 5.6 and 5.7: the
+/// attributes of a connection, long answers to its nonce, and results without
+/// an end of their definitions.
+fn weakened(greeting: &mut [u8]) {
+    let version = 5 + greeting[5..].iter().position(|&b| b == 0).expect("the end of the version");
+    // A zero, the connection's number, eight bytes and a zero, two bytes of
+    // capabilities, the character set and the status: then the upper two.
+    let upper = version + 1 + 4 + 9 + 2 + 3;
+    greeting[upper] &= !0b0011_0000;
+    greeting[upper + 1] &= !0b0000_0001;
+}
+
+async fn a_server_that_can_do_less_is_understood(family: Family) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let here = Here::new(family, "less").await;
+    here.execute(&format!("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(9)); {}", super::numbers("t", 30_000))).await;
+    let url = here.server.url().to_owned();
+    let (account, place) = url.split_once('@').unwrap();
+    let (address, database) = place.split_once('/').unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let ours = listener.local_addr().unwrap();
+    let address = address.to_owned();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let address = address.clone();
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(address).await.unwrap();
+                let mut greeting = vec![0; 4];
+                server.read_exact(&mut greeting).await.unwrap();
+                greeting.resize(4 + usize::from(greeting[0]), 0);
+                server.read_exact(&mut greeting[4..]).await.unwrap();
+                weakened(&mut greeting);
+                client.write_all(&greeting).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    for mode in ["disabled", "preferred"] {
+        let engine = connect(&format!("{account}@{ours}/{database}?ssl-mode={mode}")).await.unwrap();
+        assert_eq!(engine.tables().await.unwrap(), [here.table_ref("t")]);
+        let table = engine.describe(&here.table_ref("t")).await.unwrap().unwrap();
+        assert_eq!(table, here.table("t").await);
+        let rows = super::read(&engine, &table, switchback_engines::Scope::All, None).await.unwrap();
+        assert_eq!(rows.len(), 30_000);
+        assert!(engine.split_keys(&table, &[0], 5_000).await.unwrap().len() > 2);
+        assert!(matches!(engine.count(&table, Some("v = = 1")).await, Err(Error::Query { .. })));
+        assert_eq!(engine.count(&table, Some("id < 10")).await.unwrap(), 9);
+    }
 }
 
 async fn connect_for(address: &str, timeout: Duration) -> Error {

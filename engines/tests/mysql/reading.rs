@@ -200,22 +200,30 @@ async fn wide(here: &Here) {
     here.execute("UPDATE t SET pad = REPEAT('y', 250)").await;
 }
 
-/// The account's connections to this database, our own included.
-async fn sessions(here: &Here, condition: &str) -> u64 {
-    let name = here.server.name();
-    let probe = connect(here.server.url()).await.unwrap();
-    let process_list = TableRef { schema: Some("information_schema".to_owned()), name: "PROCESSLIST".to_owned() };
-    let table = switchback_engines::Table {
-        name: process_list,
-        columns: Vec::new(),
-        primary_key: None,
-        unique_keys: Vec::new(),
-        foreign_keys: Vec::new(),
-        row_estimate: 0,
-        bytes_estimate: 0,
-    };
-    let filter = format!("DB = '{name}' AND ID <> CONNECTION_ID() AND ({condition})");
-    probe.count(&table, Some(&filter)).await.unwrap()
+/// Looks at the sessions in this database; of its own it has one.
+struct Watch {
+    engine: MySql,
+    database: String,
+}
+
+impl Watch {
+    async fn new(here: &Here) -> Self {
+        Self { engine: with_connections(here, 1).await, database: here.server.name().to_owned() }
+    }
+
+    async fn sessions(&self, condition: &str) -> u64 {
+        let process_list = switchback_engines::Table {
+            name: TableRef { schema: Some("information_schema".to_owned()), name: "PROCESSLIST".to_owned() },
+            columns: Vec::new(),
+            primary_key: None,
+            unique_keys: Vec::new(),
+            foreign_keys: Vec::new(),
+            row_estimate: 0,
+            bytes_estimate: 0,
+        };
+        let filter = format!("DB = '{}' AND ID <> CONNECTION_ID() AND ({condition})", self.database);
+        self.engine.count(&process_list, Some(&filter)).await.unwrap()
+    }
 }
 
 async fn until(what: &str, mut check: impl AsyncFnMut() -> bool) {
@@ -252,7 +260,8 @@ async fn stops_when_nobody_listens(family: Family) {
     assert!(sent > 0 && sent < 100_000, "{sent}");
     // Its only connection was in the middle of a result, and is another now.
     assert_eq!(engine.count(&table, None).await.unwrap(), 100_000);
-    until("the server stops reading", async || sessions(&here, "INFO LIKE '%`pad`%'").await == 0).await;
+    let watch = Watch::new(&here).await;
+    until("the server stops reading", async || watch.sessions("INFO LIKE '%`pad`%'").await == 0).await;
 }
 
 async fn a_dropped_read_leaves_no_trace(family: Family) {
@@ -271,7 +280,8 @@ async fn a_dropped_read_leaves_no_trace(family: Family) {
         drop(described);
         assert_eq!(engine.count(&table, Some("id = 7")).await.unwrap(), 1, "after {patience} ms");
     }
-    until("the server stops reading", async || sessions(&here, "INFO LIKE '%`pad`%'").await == 0).await;
+    let watch = Watch::new(&here).await;
+    until("the server stops reading", async || watch.sessions("INFO LIKE '%`pad`%'").await == 0).await;
     // Nothing that was dropped holds the table's definition.
     here.execute("SET lock_wait_timeout = 5; ALTER TABLE t ADD COLUMN more INT").await;
 }
@@ -281,7 +291,7 @@ async fn never_opens_more_connections_than_it_may(family: Family) {
     wide(&here).await;
     let engine = with_connections(&here, 3).await;
     let table = here.table("t").await;
-    drop(here.engine.clone());
+    let watcher = Watch::new(&here).await;
     let reads = (0..12).map(|_| async {
         let (sender, mut receiver) = mpsc::channel(1);
         let request = ReadRequest { table: &table, columns: &[0], scope: Scope::All, filter: None };
@@ -294,7 +304,7 @@ async fn never_opens_more_connections_than_it_may(family: Family) {
         let mut most = 0;
         for _ in 0..40 {
             // One of them is the idle connection of the test's own engine.
-            most = most.max(sessions(&here, "TRUE").await);
+            most = most.max(watcher.sessions("TRUE").await);
         }
         most
     };

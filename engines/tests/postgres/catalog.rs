@@ -95,16 +95,8 @@ async fn columns_are_described(side: Side) {
     assert_eq!(generated, ["twice"]);
     assert_eq!(table.columns[3].native, "numeric(12,2) (domain public.price)");
     let collations: Vec<Option<&str>> = table.columns.iter().map(|c| c.collation.as_deref()).collect();
-    let expected = [
-        None,
-        None,
-        None,
-        None,
-        Some("\"C\""),
-        Some("\"de-x-icu\""),
-        Some("public.ci (nondeterministic)"),
-        Some("C.UTF-8"),
-    ];
+    let expected =
+        [None, None, None, None, Some("C"), Some("de-x-icu"), Some("public.ci (nondeterministic)"), Some("C.UTF-8")];
     assert_eq!(collations, expected);
 }
 

@@ -72,7 +72,7 @@ async fn a_dropped_receiver_stops_a_read_that_sends_nothing(side: Side) {
     let fixture = Fixture::new(side, "silent", "CREATE TABLE t (id int, v text); INSERT INTO t VALUES (1, 'x'); CREATE TABLE one (v int); INSERT INTO one VALUES (1)").await;
     let table = fixture.table("t").await;
     let (out, batches) = mpsc::channel::<RawBatch>(1);
-    let request = ReadRequest { filter: Some("pg_sleep(600) IS NOT NULL"), ..all(&table) };
+    let request = ReadRequest { filter: Some("pg_sleep(60) IS NOT NULL"), ..all(&table) };
     let read = fixture.postgres.read(request, out);
     let stop = async {
         until("the statement", || running(&fixture)).await;
@@ -125,7 +125,7 @@ async fn a_missing_table_or_column_is_said(side: Side) {
 async fn a_wrong_filter_is_a_syntax_error(side: Side) {
     let fixture = Fixture::new(side, "syntax", "CREATE TABLE t (id int, v int)").await;
     let table = fixture.table("t").await;
-    for filter in ["id = = 1", "id", "id = 'x' OR"] {
+    for filter in ["id = = 1", "id", "id = 'x' OR", "nonesuch(id) = 1", "id = 'a'::nonesuch"] {
         let counted = fixture.postgres.count(&table, Some(filter)).await.expect_err("an error");
         assert_eq!(query_fault(&counted), QueryFault::Syntax, "{filter}: {}", chain(&counted));
         let read = filtered(&fixture.postgres, &table, &[0], Scope::All, Some(filter)).await.expect_err("an error");
@@ -138,7 +138,7 @@ async fn a_wrong_filter_is_a_syntax_error(side: Side) {
 /// returns the error.
 async fn interrupted(fixture: &Fixture, interfere: &str) -> Error {
     let table = fixture.table("t").await;
-    let read = filtered(&fixture.postgres, &table, &[0], Scope::All, Some("pg_sleep(600) IS NOT NULL"));
+    let read = filtered(&fixture.postgres, &table, &[0], Scope::All, Some("pg_sleep(60) IS NOT NULL"));
     let interfere = async {
         until("the statement", || running(fixture)).await;
         fixture.execute(interfere).await;

@@ -67,6 +67,8 @@ pub struct Server {
 pub struct Totals {
     pub tables: u64,
     pub tables_equal: u64,
+    /// Of which only a sample or the number of rows was compared.
+    pub tables_without_difference_found: u64,
     pub tables_different: u64,
     pub tables_incomplete: u64,
     pub source_rows: u64,
@@ -190,6 +192,7 @@ pub(crate) fn totals(tables: &[TableOutcome]) -> Totals {
         totals.tables += 1;
         match table.verdict {
             Verdict::Equal => totals.tables_equal += 1,
+            Verdict::NoDifferenceFound => totals.tables_without_difference_found += 1,
             Verdict::Different => totals.tables_different += 1,
             Verdict::Incomplete => totals.tables_incomplete += 1,
         }
@@ -202,11 +205,16 @@ pub(crate) fn totals(tables: &[TableOutcome]) -> Totals {
 }
 
 fn statement(verdict: Verdict, totals: &Totals) -> String {
-    let Totals { tables, tables_different, tables_incomplete, differences, .. } = totals;
+    let Totals { tables, tables_without_difference_found, tables_different, tables_incomplete, differences, .. } =
+        totals;
     match verdict {
         Verdict::Equal => {
             format!("Every compared row of {tables} tables is equal on both sides, under the policies listed.")
         }
+        Verdict::NoDifferenceFound => format!(
+            "No difference was found in {tables} tables; of {tables_without_difference_found} of them only a sample \
+             or the number of rows was compared, which does not prove them equal."
+        ),
         // Tables can differ in their structure alone.
         Verdict::Different => {
             format!("{tables_different} of {tables} tables differ; {differences} differing rows were confirmed.")

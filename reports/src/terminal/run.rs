@@ -49,6 +49,11 @@ fn verdict_line(outcome: &RunOutcome, paint: Paint) -> String {
     let differences = count(totals.differences, "difference");
     match outcome.verdict {
         Verdict::Equal => format!("{}: {tables} compared, no difference\n", paint.good("EQUAL")),
+        Verdict::NoDifferenceFound => format!(
+            "{}: of {} of {tables} only a sample or the number of rows was compared\n",
+            paint.good("NO DIFFERENCE FOUND"),
+            number(totals.tables_without_difference_found)
+        ),
         Verdict::Different => format!(
             "{}: {} of {tables} differ, with {differences} in their rows\n",
             paint.bad("DIFFERENT"),
@@ -91,7 +96,7 @@ fn about(outcome: &RunOutcome) -> Vec<Vec<String>> {
 fn tables(outcome: &RunOutcome, style: &Style) -> String {
     let all: Vec<&TableOutcome> = outcome.tables.iter().collect();
     let listed: Vec<&TableOutcome> =
-        all.iter().copied().filter(|t| style.verbose || t.verdict != Verdict::Equal).collect();
+        all.iter().copied().filter(|t| style.verbose || t.verdict > Verdict::NoDifferenceFound).collect();
     let shown = if style.verbose { listed.as_slice() } else { listed.get(..LINES_MAX).unwrap_or(&listed) };
     let mut out = if shown.is_empty() { String::new() } else { overview(shown, style) };
     out.push_str(&more(listed.len() - shown.len(), "table"));

@@ -140,7 +140,7 @@ fn verdict(table: &TableOutcome) -> String {
 /// The lines that stand for all equal tables.
 pub(super) fn equal(tables: &[&TableOutcome]) -> String {
     let (mut whole, mut counted, mut sampled) = (0, 0, 0);
-    for table in tables.iter().filter(|t| t.verdict == Verdict::Equal) {
+    for table in tables.iter().filter(|t| t.verdict <= Verdict::NoDifferenceFound) {
         match (&table.method, table.coverage.sampled) {
             (Method::CountOnly, _) => counted += 1,
             (_, Some(_)) => sampled += 1,

@@ -11,9 +11,14 @@ pub(crate) type Hashes = Vec<(u128, u64)>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub(crate) identity: Box<[u8]>,
-    pub(crate) source: Hashes,
+    /// What the source was last seen to hold: all rows of this identity, or
+    /// `None` where only some of them were seen.
+    pub(crate) source: Option<Hashes>,
     pub(crate) target: Hashes,
     pub(crate) range: u32,
+    /// Its rows may lie in several ranges, so that only the whole table holds
+    /// all of them for sure.
+    pub(crate) pooled: bool,
 }
 
 /// A row whose identity is on one side of its range only. It may still have
@@ -47,9 +52,10 @@ pub(crate) fn match_rows(source: &RangeRows, target: &RangeRows, range: u32) -> 
                 if s != t {
                     found.changed.push(Candidate {
                         identity: identity.into(),
-                        source: tally(s.iter().map(|r| r.1)),
+                        source: Some(tally(s.iter().map(|r| r.1))),
                         target: tally(t.iter().map(|r| r.1)),
                         range,
+                        pooled: false,
                     });
                 }
             }
@@ -108,7 +114,13 @@ mod tests {
         let found = match_rows(&source, &target, 7);
         assert_eq!(
             found.changed,
-            [Candidate { identity: (*b"b").into(), source: vec![(2, 1)], target: vec![(9, 1)], range: 7 }]
+            [Candidate {
+                identity: (*b"b").into(),
+                source: Some(vec![(2, 1)]),
+                target: vec![(9, 1)],
+                range: 7,
+                pooled: false
+            }]
         );
         let leftovers: Vec<_> = found.leftovers.iter().map(|l| (&*l.identity, l.side)).collect();
         assert_eq!(leftovers, [(b"c".as_slice(), Side::Target), (b"d".as_slice(), Side::Source)]);
@@ -117,7 +129,7 @@ mod tests {
     #[test]
     fn duplicates_count() {
         let found = match_rows(&rows(&[("a", 1), ("a", 1), ("a", 1)]), &rows(&[("a", 1)]), 0);
-        assert_eq!(found.changed[0].source, [(1, 3)]);
+        assert_eq!(found.changed[0].source, Some(vec![(1, 3)]));
         assert_eq!(found.changed[0].target, [(1, 1)]);
         assert!(match_rows(&rows(&[("a", 1), ("a", 2)]), &rows(&[("a", 2), ("a", 1)]), 0).changed.is_empty());
     }

@@ -1,7 +1,7 @@
 //! One side of a range, from the connection to keys and hashes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use switchback_engines::{Database, Error, RawBatch, ReadRequest};
 use tokio::sync::{mpsc, oneshot};
@@ -37,6 +37,8 @@ pub(crate) struct Counters<'a> {
     pub(crate) rows: &'a AtomicU64,
     pub(crate) bytes: &'a AtomicU64,
     pub(crate) all_bytes: &'a AtomicU64,
+    /// Set when rows of this reading have gone to the pool.
+    pub(crate) overflowed: &'a AtomicBool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +94,7 @@ async fn hash_all(
         side.rows.append(&rows);
         if side.rows.size_bytes() > overflow.bytes_max() {
             let full = std::mem::take(&mut side.rows);
+            counters.overflowed.store(true, Ordering::Relaxed);
             let overflow = Arc::clone(&overflow);
             on_pool(pool, move || overflow.take(&full)).await?.map_err(ReadError::Spill)?;
             side.overflowed = true;

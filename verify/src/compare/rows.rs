@@ -36,8 +36,8 @@ impl RangeRows {
     pub(crate) fn push(&mut self, identity: &[u8], hash: u128) {
         self.digest.add(hash);
         self.identities.extend_from_slice(identity);
-        // A batch and a range are bounded far below 4 GiB of keys; see
-        // `IDENTITY_BYTES_MAX`, which the reader checks.
+        // A range overflows to the pool at a few MiB, and no batch holds a key
+        // of 4 GiB: servers refuse such keys.
         self.ends.push(u32::try_from(self.identities.len()).unwrap_or(u32::MAX));
         self.hashes.push(hash);
     }

@@ -35,10 +35,10 @@ enum Way {
     Hot,
 }
 
-fn way(s1: &Hashes, s2: &Hashes, t: &Hashes) -> Way {
-    if t == s1 || t == s2 {
+fn way(s1: Option<&Hashes>, s2: &Hashes, t: &Hashes) -> Way {
+    if t == s2 || Some(t) == s1 {
         Way::InSync
-    } else if s1 == s2 {
+    } else if s1 == Some(s2) {
         Way::Confirmed
     } else {
         Way::Hot
@@ -49,10 +49,9 @@ impl Readings<'_> {
     pub(crate) fn decide(mut self, candidates: Vec<Candidate>, is_last: bool) -> Decided {
         let mut decided = Decided { odd_targets: std::mem::take(&mut self.target.odd), ..Decided::default() };
         for mut candidate in candidates {
-            let source = self.source.rows.remove(&candidate.identity).unwrap_or_default();
-            let target = self.target.rows.remove(&candidate.identity).unwrap_or_default();
-            let (s2, t) = (hashes(&source), hashes(&target));
-            let status = match way(&candidate.source, &s2, &t) {
+            let (source, target) = (self.source.of(&candidate.identity), self.target.of(&candidate.identity));
+            let (s2, t) = (hashes(source), hashes(target));
+            let status = match way(candidate.source.as_ref(), &s2, &t) {
                 Way::InSync => {
                     decided.in_sync += 1;
                     continue;
@@ -60,7 +59,7 @@ impl Readings<'_> {
                 Way::Confirmed => Status::Confirmed,
                 Way::Hot if is_last => Status::Unresolved,
                 Way::Hot => {
-                    candidate.source = s2;
+                    candidate.source = Some(s2);
                     decided.hot.push(candidate);
                     continue;
                 }
@@ -71,9 +70,9 @@ impl Readings<'_> {
     }
 
     /// The rows of one identity that do not cancel, as differences.
-    fn describe(&self, range: u32, status: Status, source: Vec<Row>, target: Vec<Row>, out: &mut Vec<Difference>) {
-        let mut only_source = surplus(&source, &target).into_iter();
-        let mut only_target = surplus(&target, &source).into_iter();
+    fn describe(&self, range: u32, status: Status, source: &[Row], target: &[Row], out: &mut Vec<Difference>) {
+        let mut only_source = surplus(source, target).into_iter();
+        let mut only_target = surplus(target, source).into_iter();
         loop {
             let (s, t) = if self.plan.key_len > 0 {
                 (only_source.next(), only_target.next())
@@ -97,9 +96,9 @@ impl Readings<'_> {
             (Some(_), None) => Kind::SourceOnly,
             (None, _) => Kind::TargetOnly,
         };
-        // Of a row on one side only, how often the other side has it too.
         let counts = match (&s, &t) {
-            (Some(s), Some(t)) => (s.count, t.count),
+            // What is left of each after equal rows have cancelled.
+            (Some(s), Some(t)) => (s.count - s.on_other_side, t.count - t.on_other_side),
             (Some(s), None) => (s.count, s.on_other_side),
             (None, Some(t)) => (t.on_other_side, t.count),
             (None, None) => (0, 0),
@@ -143,10 +142,9 @@ pub(super) fn changed_columns(plan: &TablePlan, source: &[OwnedValue], target: &
         .collect()
 }
 
+/// Rows are by hash already.
 fn hashes(rows: &[Row]) -> Hashes {
-    let mut hashes: Hashes = rows.iter().map(|r| (r.hash, r.count)).collect();
-    hashes.sort_unstable();
-    hashes
+    rows.iter().map(|r| (r.hash, r.count)).collect()
 }
 
 /// A row that one side has more often than the other.
@@ -158,7 +156,8 @@ struct Surplus {
 }
 
 fn surplus(rows: &[Row], others: &[Row]) -> Vec<Surplus> {
-    let on_other_side = |hash| others.iter().find(|r| r.hash == hash).map_or(0, |r| r.count);
+    let on_other_side =
+        |hash| others.binary_search_by_key(&hash, |r| r.hash).ok().and_then(|at| others.get(at)).map_or(0, |r| r.count);
     rows.iter()
         .filter(|row| row.count > on_other_side(row.hash))
         .map(|row| Surplus { values: row.values.clone(), count: row.count, on_other_side: on_other_side(row.hash) })
@@ -178,14 +177,15 @@ mod tests {
     fn the_rule_of_three_readings() {
         let h = |v| vec![(v, 1u64)];
         let none: Hashes = Vec::new();
-        assert_eq!(way(&h(1), &h(1), &h(2)), Way::Confirmed);
-        assert_eq!(way(&h(1), &h(1), &none), Way::Confirmed);
-        assert_eq!(way(&none, &none, &h(2)), Way::Confirmed);
-        assert_eq!(way(&h(1), &h(2), &h(1)), Way::InSync, "the target is a step behind");
-        assert_eq!(way(&h(1), &h(2), &h(2)), Way::InSync, "the target has caught up");
-        assert_eq!(way(&h(1), &none, &none), Way::InSync, "deleted on both sides");
-        assert_eq!(way(&h(1), &h(2), &h(3)), Way::Hot);
-        assert_eq!(way(&h(1), &h(2), &none), Way::Hot);
-        assert_eq!(way(&vec![(1, 2)], &vec![(1, 2)], &h(1)), Way::Confirmed, "a duplicate is missing");
+        assert_eq!(way(Some(&h(1)), &h(1), &h(2)), Way::Confirmed);
+        assert_eq!(way(Some(&h(1)), &h(1), &none), Way::Confirmed);
+        assert_eq!(way(Some(&none), &none, &h(2)), Way::Confirmed);
+        assert_eq!(way(Some(&h(1)), &h(2), &h(1)), Way::InSync, "the target is a step behind");
+        assert_eq!(way(Some(&h(1)), &h(2), &h(2)), Way::InSync, "the target has caught up");
+        assert_eq!(way(Some(&h(1)), &none, &none), Way::InSync, "deleted on both sides");
+        assert_eq!(way(Some(&h(1)), &h(2), &h(3)), Way::Hot);
+        assert_eq!(way(Some(&h(1)), &h(2), &none), Way::Hot);
+        assert_eq!(way(Some(&vec![(1, 2)]), &vec![(1, 2)], &h(1)), Way::Confirmed, "a duplicate is missing");
+        assert_eq!(way(None, &h(1), &h(2)), Way::Hot, "what was not seen in full can't have stood still");
     }
 }

@@ -6,8 +6,15 @@
 //! - T equals S1 or S2: the row was on its way. In sync.
 //! - S1 equals S2 and T differs: the source stood still around a reading of the
 //!   target that came later. Confirmed.
-//! - S1 differs from S2: the row is hot. S2 becomes S1 and it is read again after
-//!   a pause, until the attempts are used up: unresolved, and reported as that.
+//! - S1 differs from S2, or is not known in full: the row is hot. S2 becomes S1
+//!   and the row is read again later, until the attempts are used up:
+//!   unresolved, and reported as that.
+//!
+//! A look-up by key is trusted in what it finds and never in what it does not:
+//! where a side had rows before and the look-up finds none, or the server does
+//! not understand the key, the candidate is *unsure* and its range is read
+//! instead. A key that some rule makes equal to another spelling of itself must
+//! not get a row called absent.
 //!
 //! - [`fetch`]: reading rows again, by key or by reading their range.
 //! - [`decide`]: from readings to differences, without I/O.
@@ -21,16 +28,17 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
-use switchback_engines::{KeyRange, sql};
+use switchback_engines::{Error, KeyRange, sql};
 
 use crate::compare::matching::Candidate;
 use crate::compare::read::{ReadError, on_pool};
-use crate::difference::{Difference, Status};
-use crate::options::Confirm;
+use crate::difference::Difference;
+use crate::ledger::Ledger;
 use crate::plan::TablePlan;
 use crate::side::SideAccess;
+use crate::table_run::TableError;
 use decide::{Decided, Readings};
-use fetch::Fetched;
+use fetch::{FetchError, Fetched};
 
 /// Where the rows of some candidates are.
 #[derive(Debug, Clone, Copy)]
@@ -46,80 +54,108 @@ pub(crate) struct Confirmer {
     pub(crate) source: Arc<SideAccess>,
     pub(crate) target: Arc<SideAccess>,
     pub(crate) pool: Arc<rayon::ThreadPool>,
-    pub(crate) options: Confirm,
     /// Keys of target rows that were reported as one half of a collision.
     pub(crate) collided: Mutex<HashSet<Box<[u8]>>>,
 }
 
-/// What some candidates came to.
+/// One round of questions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Round<'a> {
+    pub(crate) place: Where<'a>,
+    /// What is still hot after this one is unresolved.
+    pub(crate) is_last: bool,
+    pub(crate) first_seen: DateTime<Utc>,
+}
+
+/// Candidates that could not be decided in this round.
 #[derive(Debug, Default)]
-pub(crate) struct Confirmed {
-    pub(crate) differences: Vec<Difference>,
-    pub(crate) in_sync: u64,
+pub(crate) struct Undecided {
+    /// To be asked again later.
+    pub(crate) hot: Vec<Candidate>,
+    /// To be asked again by range.
+    pub(crate) unsure: Vec<Candidate>,
 }
 
 impl Confirmer {
-    /// Whether both servers find a row by a literal of its key. Otherwise rows
-    /// are found by reading their range again.
+    /// Whether both servers find exactly the row of a key by a literal of it.
+    /// Otherwise rows are found by reading their range again.
     pub(crate) fn can_look_up(plan: &TablePlan, indexed: bool) -> bool {
         indexed
             && plan.key_len > 0
             && plan.columns.iter().take(plan.key_len).all(|pair| {
                 match (plan.source_column(pair), plan.target_column(pair)) {
                     (Some(s), Some(t)) => {
-                        sql::finds_by_literal(plan.source_engine, s, t)
-                            && sql::finds_by_literal(plan.target_engine, t, s)
+                        sql::finds_by_literal(plan.source_engine, s, t, pair.rule)
+                            && sql::finds_by_literal(plan.target_engine, t, s, pair.rule)
                     }
                     _ => false,
                 }
             })
     }
 
-    /// Decides all of `candidates`, which must be few enough for their rows to
-    /// be held in memory.
+    /// Decides `candidates`, or says which of them need another question. What
+    /// is decided goes to `ledger` at once. When rows turn out wider than
+    /// expected, their candidates are decided in halves.
     pub(crate) async fn confirm(
         &self,
-        mut candidates: Vec<Candidate>,
-        place: Where<'_>,
-        first_seen: DateTime<Utc>,
-    ) -> Result<Confirmed, ReadError> {
-        let mut confirmed = Confirmed::default();
-        let mut pause = self.options.backoff;
-        for attempt in 1.. {
+        candidates: Vec<Candidate>,
+        round: Round<'_>,
+        ledger: &Ledger,
+    ) -> Result<Undecided, TableError> {
+        let mut undecided = Undecided::default();
+        let mut waiting = vec![candidates];
+        while let Some(mut candidates) = waiting.pop() {
             candidates.retain(|c| !self.has_collided(c));
             if candidates.is_empty() {
-                break;
+                continue;
             }
-            let wanted = fetch::identities(&candidates);
-            let target = fetch::fetch(&self.target, &wanted, place, &self.pool).await?;
-            let source = fetch::fetch(&self.source, &wanted, place, &self.pool).await?;
-            let is_last = attempt >= self.options.attempts_max;
-            let decided = self.decide(candidates, source, target, is_last, first_seen).await?;
-            confirmed.in_sync += decided.in_sync;
-            let differences = self.mark_collisions(decided.differences, decided.odd_targets, place).await?;
-            confirmed.differences.extend(differences);
-            candidates = decided.hot;
-            if candidates.is_empty() {
-                break;
+            match self.fetch_both(&candidates, round.place).await {
+                Ok((source, target)) => {
+                    let decided = self.decide(candidates, source, target, round, &mut undecided).await?;
+                    let differences = self.mark_collisions(decided.differences, decided.odd_targets).await?;
+                    ledger.record(&differences, decided.in_sync)?;
+                    undecided.hot.extend(decided.hot);
+                }
+                Err(FetchError::TooLarge) => {
+                    let half = candidates.split_off(candidates.len() / 2);
+                    waiting.extend([half, candidates]);
+                }
+                Err(FetchError::Read(ReadError::Engine(error))) if may_be_the_key(&error, round.place) => {
+                    undecided.unsure.extend(candidates);
+                }
+                Err(FetchError::Read(error)) => return Err(error.into()),
             }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
         }
-        Ok(confirmed)
+        Ok(undecided)
+    }
+
+    /// The target first: see the rule above.
+    async fn fetch_both(&self, candidates: &[Candidate], place: Where<'_>) -> Result<(Fetched, Fetched), FetchError> {
+        let wanted = fetch::identities(candidates);
+        let target = fetch::fetch(&self.target, &wanted, place, &self.pool).await?;
+        let source = fetch::fetch(&self.source, &wanted, place, &self.pool).await?;
+        Ok((source, target))
     }
 
     async fn decide(
         &self,
-        candidates: Vec<Candidate>,
+        mut candidates: Vec<Candidate>,
         source: Fetched,
         target: Fetched,
-        is_last: bool,
-        first_seen: DateTime<Utc>,
+        round: Round<'_>,
+        undecided: &mut Undecided,
     ) -> Result<Decided, ReadError> {
+        if matches!(round.place, Where::ByKey) {
+            let lost = |c: &Candidate| {
+                (c.source.as_ref().is_some_and(|s| !s.is_empty()) && source.of(&c.identity).is_empty())
+                    || (!c.target.is_empty() && target.of(&c.identity).is_empty())
+            };
+            undecided.unsure.extend(candidates.extract_if(.., |c| lost(c)));
+        }
         let plan = Arc::clone(&self.source.plan);
         on_pool(&self.pool, move || {
-            let readings = Readings { plan: &plan, source, target, first_seen, decided: Utc::now() };
-            readings.decide(candidates, is_last)
+            let readings = Readings { plan: &plan, source, target, first_seen: round.first_seen, decided: Utc::now() };
+            readings.decide(candidates, round.is_last)
         })
         .await
     }
@@ -128,28 +164,31 @@ impl Confirmer {
         &self,
         differences: Vec<Difference>,
         odd_targets: Vec<fetch::Row>,
-        place: Where<'_>,
     ) -> Result<Vec<Difference>, ReadError> {
-        match place {
-            Where::ByKey if !odd_targets.is_empty() => {
-                let (differences, collided) = collision::mark(&self.target, differences, odd_targets).await?;
-                self.collided.lock().unwrap_or_else(PoisonError::into_inner).extend(collided);
-                Ok(differences)
-            }
-            Where::ByKey | Where::InRange(_) => Ok(differences),
+        if odd_targets.is_empty() {
+            return Ok(differences);
         }
+        let (differences, collided) = collision::mark(&self.target, differences, odd_targets).await?;
+        self.collided.lock().unwrap_or_else(PoisonError::into_inner).extend(collided);
+        Ok(differences)
     }
 
     fn has_collided(&self, candidate: &Candidate) -> bool {
-        candidate.source.is_empty()
+        candidate.source.as_ref().is_some_and(Vec::is_empty)
             && self.collided.lock().unwrap_or_else(PoisonError::into_inner).contains(&candidate.identity)
     }
 }
 
-/// How many confirmed differences these are: a row of a keyless table counts as
-/// often as it is there too often.
+/// A key of one server may be no value of the other's type, which refuses the
+/// statement, some servers by hanging up: a label that its enum lacks, a date
+/// beyond its calendar, a NUL. Reading the range needs no such value; if it was
+/// not the key, that fails too.
+fn may_be_the_key(error: &Error, place: Where<'_>) -> bool {
+    matches!(place, Where::ByKey) && matches!(error, Error::Query { .. })
+}
+
+/// How many differences this is: a row of a keyless table counts as often as it
+/// is there too often.
 pub(crate) fn weight(difference: &Difference) -> u64 {
-    match difference.status {
-        Status::Confirmed | Status::Unresolved => difference.source_count.abs_diff(difference.target_count).max(1),
-    }
+    difference.source_count.abs_diff(difference.target_count).max(1)
 }

@@ -1,7 +1,7 @@
 //! From two tables' descriptions to a plan.
 
 use switchback_engines::canon::{self, Settings};
-use switchback_engines::{Column, Engine, Key, ServerInfo, Table};
+use switchback_engines::{Column, Key, ServerInfo, Table};
 
 use super::structure;
 use super::table::{ColumnPair, TablePlan};
@@ -93,27 +93,20 @@ fn match_columns(
     built: &mut Built,
 ) -> Vec<(usize, usize)> {
     let is_ignored = |name: &str| ignored.iter().any(|i| i == name);
+    let counterparts = counterparts(source, target, settings);
     let mut pairs = Vec::new();
-    for (at, column) in source.columns.iter().enumerate() {
-        let counterpart = match settings.rename_columns.get(&column.name) {
-            Some(name) => target.column(name).map(|(i, _)| i),
-            None => find_column(target, &column.name),
-        };
+    for (at, (column, counterpart)) in source.columns.iter().zip(&counterparts).enumerate() {
         match counterpart {
             _ if is_ignored(&column.name) => exclude(built, Side::Source, column),
-            Some(i) => pairs.push((at, i)),
+            Some(i) => pairs.push((at, *i)),
             None => built
                 .structure
                 .push(StructureDifference::MissingColumn { on: Side::Target, column: column.name.clone() }),
         }
     }
     for (at, column) in target.columns.iter().enumerate() {
-        let has_source = pairs.iter().any(|&(_, t)| t == at)
-            || find_column(source, &column.name).is_some_and(|s| {
-                source.columns.get(s).is_some_and(|c| is_ignored(&c.name))
-                    && !settings.rename_columns.values().any(|to| *to == column.name)
-            });
-        match has_source {
+        match counterparts.contains(&Some(at)) {
+            // Also that of an ignored column, which is ignored with it.
             true => {}
             false if is_ignored(&column.name) => exclude(built, Side::Target, column),
             false => built
@@ -124,26 +117,49 @@ fn match_columns(
     pairs
 }
 
+/// Looks a column of the source up among those of the target, knowing which of
+/// them are taken.
+type Pass<'a> = dyn Fn(&Column, &[bool]) -> Option<usize> + 'a;
+
+/// For each column of the source its column of the target, each of which is
+/// taken once: first by the renames, then by equal names, then without regard
+/// to case where that leaves one, as engines fold unquoted names differently.
+fn counterparts(source: &Table, target: &Table, settings: &TableSettings) -> Vec<Option<usize>> {
+    let mut taken = vec![false; target.columns.len()];
+    let mut found = vec![None; source.columns.len()];
+    let rename = |column: &Column| settings.rename_columns.get(&column.name);
+    let renamed = |column: &Column, _: &[bool]| rename(column).and_then(|to| target.column(to)).map(|(i, _)| i);
+    let exact = |column: &Column, _: &[bool]| match rename(column) {
+        // A renamed column is found under its new name only.
+        Some(_) => None,
+        None => target.column(&column.name).map(|(i, _)| i),
+    };
+    let alike = |column: &Column, taken: &[bool]| {
+        let lower = column.name.to_lowercase();
+        let is_free = |i: usize| taken.get(i) == Some(&false);
+        let mut alike = (target.columns.iter().enumerate())
+            .filter(|(i, c)| rename(column).is_none() && is_free(*i) && c.name.to_lowercase() == lower);
+        alike.next().map(|(i, _)| i).filter(|_| alike.next().is_none())
+    };
+    for pass in [&renamed as &Pass<'_>, &exact, &alike] {
+        for (column, slot) in source.columns.iter().zip(&mut found).filter(|(_, slot)| slot.is_none()) {
+            if let Some(i) = pass(column, &taken)
+                && let Some(free) = taken.get_mut(i).filter(|taken| !**taken)
+            {
+                *free = true;
+                *slot = Some(i);
+            }
+        }
+    }
+    found
+}
+
 fn exclude(built: &mut Built, side: Side, column: &Column) {
     built.excluded.push(ExcludedColumn {
         side,
         column: column.name.clone(),
         why: "ignored by the settings".to_owned(),
     });
-}
-
-/// By name, or by name without regard to case where that leaves one: engines
-/// fold unquoted names differently.
-fn find_column(table: &Table, name: &str) -> Option<usize> {
-    if let Some((at, _)) = table.column(name) {
-        return Some(at);
-    }
-    let lower = name.to_lowercase();
-    let mut alike = table.columns.iter().enumerate().filter(|(_, c)| c.name.to_lowercase() == lower);
-    match (alike.next(), alike.next()) {
-        (Some((at, _)), None) => Some(at),
-        _ => None,
-    }
 }
 
 fn decide_rules(
@@ -156,8 +172,8 @@ fn decide_rules(
     let mut pairs = Vec::new();
     for &(s, t) in matched {
         let (Some(a), Some(b)) = (source.table.columns.get(s), target.table.columns.get(t)) else { continue };
-        let side = |engine: Engine, column| canon::rule::Side { engine, column };
-        match canon::pair(side(source.server.engine, a), side(target.server.engine, b), equality) {
+        let side = |of: &ServerInfo, column| canon::rule::Side { engine: of.engine, flavor: of.flavor, column };
+        match canon::pair(side(source.server, a), side(target.server, b), equality) {
             Ok(rule) => {
                 pairs.push(ColumnPair { source: s, target: t, rule: rule.rule, policies: rule.policies });
             }
@@ -224,4 +240,61 @@ fn has_key(table: &Table, columns: &[usize]) -> bool {
 
 fn same_columns(key: &Key, columns: &[usize]) -> bool {
     key.columns.len() == columns.len() && key.columns.iter().all(|c| columns.contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use switchback_engines::{Logical, TableRef};
+
+    use super::*;
+
+    fn table(columns: &[&str]) -> Table {
+        let column = |name: &&str| Column {
+            name: (*name).to_owned(),
+            native: "int".to_owned(),
+            logical: Some(Logical::Int { bits: 32, unsigned: false }),
+            nullable: false,
+            generated: false,
+            collation: None,
+        };
+        Table {
+            name: TableRef { schema: None, name: "t".to_owned() },
+            columns: columns.iter().map(column).collect(),
+            primary_key: None,
+            unique_keys: Vec::new(),
+            foreign_keys: Vec::new(),
+            row_estimate: 0,
+            bytes_estimate: 0,
+        }
+    }
+
+    #[test]
+    fn a_target_column_is_taken_once() {
+        let matched = |source: &[&str], target: &[&str], renames: &[(&str, &str)]| {
+            let rename_columns = renames.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+            let settings = TableSettings { rename_columns, ..TableSettings::default() };
+            counterparts(&table(source), &table(target), &settings)
+        };
+        assert_eq!(matched(&["A", "a"], &["a"], &[]), [None, Some(0)]);
+        assert_eq!(matched(&["a", "A"], &["A"], &[]), [None, Some(0)]);
+        assert_eq!(matched(&["Ab", "aB"], &["ab"], &[]), [Some(0), None]);
+        assert_eq!(matched(&["a"], &["A", "á"], &[]), [Some(0)]);
+        assert_eq!(matched(&["ab"], &["Ab", "aB"], &[]), [None]);
+        assert_eq!(matched(&["a", "A"], &["a", "b"], &[("A", "b")]), [Some(0), Some(1)]);
+        assert_eq!(matched(&["a", "b"], &["a"], &[("b", "a")]), [None, Some(0)]);
+        assert_eq!(matched(&["a", "b"], &["c", "a"], &[("a", "c"), ("b", "c")]), [Some(0), None]);
+    }
+
+    #[test]
+    fn the_counterpart_of_an_ignored_column_is_ignored_with_it() {
+        let (source, target) = (table(&["k", "Note"]), table(&["k", "note", "extra"]));
+        let mut built =
+            Built { plan: None, structure: Vec::new(), excluded: Vec::new(), problems: Vec::new(), indexed: false };
+        let ignored = ["Note".to_owned()];
+        let pairs = match_columns(&source, &target, &TableSettings::default(), &ignored, &mut built);
+        assert_eq!(pairs, [(0, 0)]);
+        assert_eq!(built.excluded.len(), 1);
+        let extra = StructureDifference::MissingColumn { on: Side::Source, column: "extra".to_owned() };
+        assert_eq!(built.structure, [extra]);
+    }
 }

@@ -44,6 +44,9 @@ pub(crate) struct Listed<'a> {
 }
 
 /// Pairs the selected tables of both sides, sorted by name.
+///
+/// A pair is selected when either of its names is included and neither is
+/// excluded: the two sides may spell one name in two ways.
 pub(crate) fn pair_tables(
     source: Listed<'_>,
     target: Listed<'_>,
@@ -51,12 +54,14 @@ pub(crate) fn pair_tables(
 ) -> Result<Vec<Pairing>, Mismatch> {
     check_patterns(source, target, selection)?;
     let mut pairings = Vec::new();
-    for table in source.tables.iter().filter(|t| is_selected(selection, t)) {
+    for table in source.tables.iter().filter(|t| !is_excluded(selection, t)) {
         let settings = settings_of(selection, table);
-        let counterpart = match settings.target.as_deref() {
-            Some(name) => Some(named(target, name)?),
-            None => counterpart(source.engine, target, table),
-        };
+        let counterpart = counterpart(source.engine, target, selection, table)?;
+        if counterpart.is_some_and(|t| is_excluded(selection, t))
+            || !(is_included(selection, table) || counterpart.is_some_and(|t| is_included(selection, t)))
+        {
+            continue;
+        }
         pairings.push(Pairing {
             ignored: ignored_columns(selection, &settings, Some(table), counterpart),
             source: Some(table.clone()),
@@ -66,14 +71,17 @@ pub(crate) fn pair_tables(
     }
     refuse_shared_targets(&pairings)?;
     let taken: Vec<TableRef> = pairings.iter().filter_map(|p| p.target.clone()).collect();
-    for table in target.tables.iter().filter(|t| is_selected(selection, t) && !taken.contains(t)) {
-        // A source table that was excluded under its own name takes its
-        // counterpart along.
-        let is_excluded = source
-            .tables
-            .iter()
-            .any(|s| !is_selected(selection, s) && counterpart(source.engine, target, s) == Some(table));
-        if !is_excluded {
+    // A source table that was excluded under its own name takes its counterpart
+    // along; where it could be one of several, it takes none.
+    let gone: Vec<&TableRef> = source
+        .tables
+        .iter()
+        .filter(|s| is_excluded(selection, s))
+        .filter_map(|s| counterpart(source.engine, target, selection, s).ok().flatten())
+        .collect();
+    for table in target.tables {
+        let wanted = is_included(selection, table) && !is_excluded(selection, table);
+        if wanted && !taken.contains(table) && !gone.contains(&table) {
             pairings.push(Pairing { target: Some(table.clone()), ..Pairing::default() });
         }
     }
@@ -83,13 +91,32 @@ pub(crate) fn pair_tables(
             hint: "check the databases in the two URLs, and what the accounts may see".to_owned(),
         });
     }
+    refuse_idle_patterns(&pairings, selection)?;
     pairings.sort_by(|a, b| (&a.source, &a.target).cmp(&(&b.source, &b.target)));
     Ok(pairings)
 }
 
-fn is_selected(selection: &Selection, table: &TableRef) -> bool {
-    let included = selection.include.is_empty() || selection.include.iter().any(|p| p.matches(table));
-    included && !selection.exclude.iter().any(|p| p.matches(table))
+fn is_included(selection: &Selection, table: &TableRef) -> bool {
+    selection.include.is_empty() || selection.include.iter().any(|p| p.matches(table))
+}
+
+fn is_excluded(selection: &Selection, table: &TableRef) -> bool {
+    selection.exclude.iter().any(|p| p.matches(table))
+}
+
+/// What was asked for by name must be compared.
+fn refuse_idle_patterns(pairings: &[Pairing], selection: &Selection) -> Result<(), Mismatch> {
+    let selects = |pattern: &&Pattern| {
+        pairings.iter().flat_map(|p| p.source.iter().chain(&p.target)).any(|table| pattern.matches(table))
+    };
+    match selection.include.iter().find(|p| !selects(p)) {
+        Some(pattern) => Err(Mismatch {
+            message: format!("the pattern `{pattern}` selects no table, as all that it matches are excluded"),
+            hint: "remove the pattern or the exclusion; a table is also left out with an excluded counterpart"
+                .to_owned(),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Nothing that names a table may name none: a typing error would otherwise
@@ -135,19 +162,45 @@ fn named<'a>(listed: Listed<'a>, name: &str) -> Result<&'a TableRef, Mismatch> {
     })
 }
 
+/// The target's table for one of the source: the one that the settings name, or
+/// one of the same name that is neither excluded nor named for another table.
+///
 /// PostgreSQL's schemas are part of the name between two PostgreSQL databases.
 /// Elsewhere the schema is the database, or there is none, and the table's name
 /// decides; engines that fold unquoted names differ in case.
-fn counterpart<'a>(source: Engine, target: Listed<'a>, table: &TableRef) -> Option<&'a TableRef> {
+fn counterpart<'a>(
+    source: Engine,
+    target: Listed<'a>,
+    selection: &Selection,
+    table: &TableRef,
+) -> Result<Option<&'a TableRef>, Mismatch> {
+    if let Some(name) = settings_of(selection, table).target {
+        return named(target, &name).map(Some);
+    }
+    let is_named_for_another =
+        |t: &TableRef| selection.tables.iter().filter_map(|s| s.target.as_deref()).any(|name| is_named(t, name));
+    let open: Vec<&TableRef> =
+        target.tables.iter().filter(|t| !is_excluded(selection, t) && !is_named_for_another(t)).collect();
     if source == Engine::Postgres && target.engine == Engine::Postgres {
-        return target.tables.iter().find(|t| *t == table);
+        return Ok(open.into_iter().find(|t| *t == table));
     }
     let lower = table.name.to_lowercase();
-    let exact = target.tables.iter().find(|t| t.name == table.name);
-    exact.or_else(|| {
-        let mut alike = target.tables.iter().filter(|t| t.name.to_lowercase() == lower);
-        alike.next().filter(|_| alike.next().is_none())
-    })
+    let mut alike: Vec<&TableRef> = open.iter().copied().filter(|t| t.name == table.name).collect();
+    if alike.is_empty() {
+        alike = open.into_iter().filter(|t| t.name.to_lowercase() == lower).collect();
+    }
+    // A pattern may have told apart what the name does not.
+    if !is_included(selection, table) {
+        alike.retain(|t| is_included(selection, t));
+    }
+    match alike.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(one)),
+        [one, other, ..] => Err(Mismatch {
+            message: format!("`{table}` of the source could be `{one}` or `{other}` of the target"),
+            hint: "name its counterpart (--rename-table SOURCE=TARGET), or exclude the others (--exclude)".to_owned(),
+        }),
+    }
 }
 
 fn refuse_shared_targets(pairings: &[Pairing]) -> Result<(), Mismatch> {
@@ -275,6 +328,46 @@ mod tests {
         assert!(pairs(pg, my, &all).unwrap_err().message.contains("both matched"));
         let exclude = Selection { exclude: vec!["audit.*".parse().unwrap()], ..Selection::default() };
         assert_eq!(pairs(pg, my, &exclude).unwrap(), ["-=shop.b", "public.a=shop.A"]);
+    }
+
+    #[test]
+    fn of_several_counterparts_one_must_be_named() {
+        let patterns = |all: &[&str]| all.iter().map(|p| p.parse().unwrap()).collect::<Vec<Pattern>>();
+        let my = (Engine::MySql, ["shop.users"].as_slice());
+        let pg = (Engine::Postgres, ["audit.users", "public.users"].as_slice());
+        let error = pairs(my, pg, &Selection::default()).unwrap_err();
+        assert!(error.message.contains("`audit.users` or `public.users`"), "{error:?}");
+        let exclude = Selection { exclude: patterns(&["audit.*"]), ..Selection::default() };
+        assert_eq!(pairs(my, pg, &exclude).unwrap(), ["shop.users=public.users"]);
+        let include = Selection { include: patterns(&["public.*"]), ..Selection::default() };
+        assert_eq!(pairs(my, pg, &include).unwrap(), ["shop.users=public.users"]);
+        let settings =
+            TableSettings { source: "users".to_owned(), target: Some("public.users".to_owned()), ..Default::default() };
+        let rename = Selection { tables: vec![settings], ..Selection::default() };
+        assert_eq!(pairs(my, pg, &rename).unwrap(), ["-=audit.users", "shop.users=public.users"]);
+        // An excluded table is not there: what is missing beside it is missing.
+        let pg = (Engine::Postgres, ["audit.users", "public.b"].as_slice());
+        assert_eq!(pairs(my, pg, &exclude).unwrap(), ["-=public.b", "shop.users=-"]);
+    }
+
+    #[test]
+    fn either_spelling_selects_and_either_excludes() {
+        let patterns = |all: &[&str]| all.iter().map(|p| p.parse().unwrap()).collect::<Vec<Pattern>>();
+        let source = (Engine::MySql, ["shop.Orders", "shop.b", "shop.Tmp"].as_slice());
+        let target = (Engine::Postgres, ["public.orders", "public.b", "public.tmp", "public.c"].as_slice());
+        let all = ["-=public.c", "shop.Orders=public.orders", "shop.b=public.b"];
+        for name in ["orders", "Orders", "public.orders", "shop.Orders"] {
+            let include = Selection { include: patterns(&[name, "b"]), ..Selection::default() };
+            assert_eq!(pairs(source, target, &include).unwrap(), all[1..], "{name}");
+        }
+        let exclude = Selection { exclude: patterns(&["Tmp"]), ..Selection::default() };
+        assert_eq!(pairs(source, target, &exclude).unwrap(), all);
+        for (include, exclude) in [("orders", "orders"), ("orders", "Orders")] {
+            let selection =
+                Selection { include: patterns(&[include, "b"]), exclude: patterns(&[exclude]), ..Selection::default() };
+            let error = pairs(source, target, &selection).unwrap_err();
+            assert!(error.message.contains("selects no table"), "{error:?}");
+        }
     }
 
     #[test]

@@ -42,10 +42,6 @@ impl Entries {
         self.bytes.len() + self.rows.len() * size_of::<Slot>()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     pub(super) fn sort(&mut self) {
         let bytes = &self.bytes;
         self.rows.sort_unstable_by(|a, b| entry(bytes, a).cmp(&entry(bytes, b)));

@@ -57,20 +57,20 @@ impl Merge {
     /// All entries of the next identity; `None` at the end.
     fn next_group(&mut self) -> io::Result<Option<Candidate>> {
         let Some((_, first)) = self.smallest() else { return Ok(None) };
-        let mut group =
-            Candidate { identity: first.identity.into(), source: Vec::new(), target: Vec::new(), range: first.range };
+        let (identity, range): (Box<[u8]>, u32) = (first.identity.into(), first.range);
+        let (mut source, mut target) = (Hashes::new(), Hashes::new());
         while let Some((input, entry)) = self.smallest() {
-            if *entry.identity != *group.identity {
+            if *entry.identity != *identity {
                 break;
             }
             let hashes = match entry.side {
-                Side::Source => &mut group.source,
-                Side::Target => &mut group.target,
+                Side::Source => &mut source,
+                Side::Target => &mut target,
             };
             count(hashes, entry.hash);
             self.advance(input)?;
         }
-        Ok(Some(group))
+        Ok(Some(Candidate { identity, source: Some(source), target, range, pooled: true }))
     }
 }
 
@@ -88,7 +88,7 @@ impl Iterator for Merge {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.next_group() {
-                Ok(Some(group)) if group.source == group.target => {}
+                Ok(Some(group)) if group.source.as_ref() == Some(&group.target) => {}
                 Ok(Some(group)) => return Some(Ok(group)),
                 Ok(None) => return None,
                 Err(error) => return Some(Err(error)),

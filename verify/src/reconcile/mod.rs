@@ -58,12 +58,11 @@ impl Pool {
     /// # Errors
     /// As for [`Self::add`].
     pub(crate) fn add_candidate(&self, candidate: &Candidate) -> io::Result<()> {
-        let sides = [(Side::Source, &candidate.source), (Side::Target, &candidate.target)];
-        for (side, hashes) in sides {
-            for &(hash, count) in hashes {
-                for _ in 0..count {
-                    self.add_all(std::iter::once((&*candidate.identity, hash, side, candidate.range)))?;
-                }
+        let source = candidate.source.iter().flatten().map(|h| (Side::Source, h));
+        let target = candidate.target.iter().map(|h| (Side::Target, h));
+        for (side, &(hash, count)) in source.chain(target) {
+            for _ in 0..count {
+                self.add_all(std::iter::once((&*candidate.identity, hash, side, candidate.range)))?;
             }
         }
         Ok(())
@@ -82,11 +81,6 @@ impl Pool {
 
     pub(crate) fn clear(&self) {
         *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = Inner::default();
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.entries.is_empty() && inner.runs.is_empty()
     }
 
     /// Empties the pool: what is left after equal rows have cancelled, in order
@@ -159,7 +153,13 @@ mod tests {
             target.sort_unstable();
             if source != target {
                 let (source, target) = (tally(source.into_iter()), tally(target.into_iter()));
-                found.push(Candidate { identity: identity.into(), source, target, range: 0 });
+                found.push(Candidate {
+                    identity: identity.into(),
+                    source: Some(source),
+                    target,
+                    range: 0,
+                    pooled: true,
+                });
             }
         }
         found

@@ -180,7 +180,34 @@ pub(in crate::mysql) fn ends_rows(packet: &[u8], deprecate_eof: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::mysql::wire::cursor::put_block;
+
+    #[test]
+    fn a_definition_says_how_values_are_laid_out() {
+        let mut packet = Vec::new();
+        for text in ["def", "schema", "alias", "table", "größe", "column"] {
+            put_block(&mut packet, text.as_bytes());
+        }
+        put_block(&mut packet, &[45, 0, 20, 0, 0, 0, 8, 33, 0, 0, 0, 0]);
+        let definition = ColumnDefinition::parse(&packet).unwrap();
+        assert_eq!((definition.name.as_str(), definition.kind, definition.unsigned), ("größe", ColumnType::Int8, true));
+        for cut in 0..packet.len() - 3 {
+            assert!(ColumnDefinition::parse(&packet[..cut]).is_err(), "{cut}");
+        }
+        assert_eq!(ColumnType::of(200), ColumnType::Unknown);
+    }
+
+    proptest! {
+        #[test]
+        fn no_packet_makes_it_panic(bytes: Vec<u8>) {
+            let _ = ServerError::parse(&bytes);
+            let _ = ColumnDefinition::parse(&bytes);
+            let _ = ends_rows(&bytes, true);
+        }
+    }
 
     #[test]
     fn messages_lose_what_they_quote() {

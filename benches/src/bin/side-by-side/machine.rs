@@ -1,0 +1,44 @@
+//! The machine, without its name.
+
+use std::fs;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Machine {
+    pub(crate) cores: usize,
+    pub(crate) processor: String,
+    pub(crate) memory_mib: u64,
+    pub(crate) system: String,
+    /// Work for the processors that was waiting or running, a minute's mean, when
+    /// the run began and when it ended: above the cores, others were at work too.
+    pub(crate) load_before: f64,
+    pub(crate) load_after: f64,
+}
+
+impl Machine {
+    pub(crate) fn look() -> Self {
+        let load = load();
+        Self {
+            cores: std::thread::available_parallelism().map_or(0, usize::from),
+            processor: field("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+            memory_mib: field("/proc/meminfo", "MemTotal")
+                .and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok())
+                .map_or(0, |kib| kib / 1024),
+            system: std::env::consts::OS.to_owned(),
+            load_before: load,
+            load_after: load,
+        }
+    }
+}
+
+pub(crate) fn load() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(0.0)
+}
+
+fn field(file: &str, name: &str) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.split_once(':').filter(|(key, _)| key.trim() == name))?;
+    Some(line.1.trim().to_owned())
+}
