@@ -4,6 +4,7 @@ mod build;
 mod disk_full;
 mod every_type;
 mod json_files;
+mod load;
 mod parquet_files;
 mod python;
 mod real;

@@ -15,7 +15,7 @@
 //! | `untyped` | the values that no typed field holds: side, column, kind and exact text |
 //!
 //! Invariants:
-//! - Types follow from the tables' definitions alone ([`shape`]), never from the
+//! - Types follow from the tables' definitions alone (`shape`), never from the
 //!   values: all parts, and all runs, have one schema.
 //! - A value is in its typed field or, when that can't hold it exactly (NaN in a
 //!   decimal, `infinity`, `0000-00-00`, text in an integer column of SQLite), in
