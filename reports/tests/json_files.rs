@@ -110,6 +110,7 @@ fn a_certificate_names_every_number() {
       "totals": {
         "tables": 1,
         "tables_equal": 0,
+        "tables_without_difference_found": 0,
         "tables_different": 0,
         "tables_incomplete": 1,
         "source_rows": 1234567,
