@@ -387,12 +387,7 @@ impl TableRun {
     ) -> Result<(), TableError> {
         let confirmed = self.confirmer.confirm(candidates, place, first_seen).await?;
         self.tally(&confirmed.differences, confirmed.in_sync);
-        let mut rest = confirmed.differences;
-        while !rest.is_empty() {
-            let later = rest.split_off(rest.len().min(WRITE_ROWS));
-            self.write(&std::mem::replace(&mut rest, later))?;
-        }
-        Ok(())
+        confirmed.differences.chunks(WRITE_ROWS).try_for_each(|some| self.write(some))
     }
 
     fn tally(&self, differences: &[Difference], in_sync: u64) {
