@@ -35,8 +35,8 @@ fn decode(criterion: &mut Criterion, family: Family, sample: &Sample) {
     group.bench_function(BenchmarkId::from_parameter(format!("{family:?}")), |bencher| {
         bencher.iter(|| {
             sample.decode(&mut |row| {
-                black_box(row.len());
-            })
+                black_box(row);
+            });
         });
     });
     group.finish();
@@ -71,9 +71,9 @@ fn hash(criterion: &mut Criterion, sample: &Sample) {
     group.throughput(Throughput::Elements(ROWS));
     group.bench_function("of a row", |bencher| {
         bencher.iter(|| {
-            rows.iter().for_each(|cells| {
+            for cells in &rows {
                 black_box(blake3::keyed_hash(&HASH_KEY, cells));
-            })
+            }
         });
     });
     group.finish();

@@ -25,7 +25,9 @@ pub(crate) fn partial_path(path: &Path) -> PathBuf {
 /// Writes `value` as indented JSON, replacing what was there.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let partial = partial_path(path);
-    let written = fill(&partial, value).and_then(|()| fs::rename(&partial, path)).and_then(|()| sync_parent(path));
+    let written = fill(&partial, value)
+        .and_then(|()| fs::rename(&partial, path))
+        .and_then(|()| path.parent().map_or(Ok(()), sync_folder));
     written.map_err(|source| {
         // What is left of the attempt may be what fills the disk.
         let _ = fs::remove_file(&partial);
@@ -42,16 +44,11 @@ fn fill(partial: &Path, value: &impl Serialize) -> io::Result<()> {
 
 /// Forces a folder's entries to the disk, so that a rename in it lasts.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    // The parent of a bare file name, as `Path` has it.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     // Only Unix lets a folder be opened; elsewhere the rename itself is all
     // that the system offers.
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
-}
-
-fn sync_parent(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => sync_folder(folder),
-        Some(_) | None => sync_folder(Path::new(".")),
-    }
 }
 
 /// Reads a versioned JSON file.

@@ -219,8 +219,8 @@ impl TableWriter {
                 let _ = fs::remove_dir(&self.folder);
                 return Ok(());
             }
-            durable::sync_folder(&self.folder)?;
-            self.folder.parent().map_or(Ok(()), durable::sync_folder)
+            // The table's folder and the one of all tables may be new as well.
+            self.folder.ancestors().take(3).try_for_each(durable::sync_folder)
         });
         named.map_err(|source| {
             // Some have their names and some may not: none may keep it.

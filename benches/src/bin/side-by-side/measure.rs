@@ -23,6 +23,13 @@ pub(crate) struct Cost {
     pub(crate) peak_memory_bytes: u64,
 }
 
+impl Cost {
+    /// Of client and servers.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        self.client_cpu_seconds + self.source_cpu_seconds + self.target_cpu_seconds
+    }
+}
+
 /// A process that has ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
@@ -32,35 +39,15 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// The processes of both servers while nobody is connected.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct AtRest {
-    source: usize,
-    target: usize,
-}
-
-impl AtRest {
-    pub(crate) fn of(stage: &Stage) -> Self {
-        Self { source: processes::count(stage.source.pid), target: processes::count(stage.target.pid) }
-    }
-
-    fn seconds(self, stage: &Stage) -> [f64; 2] {
-        [
-            processes::server_seconds(stage.source.pid, self.source),
-            processes::server_seconds(stage.target.pid, self.target),
-        ]
-    }
-}
-
 /// Runs `command` to its end.
 ///
 /// Its output goes to files, so that it never waits for a reader. Its own times
 /// are taken after it has ended and before it is waited for, when the kernel has
 /// added up all its threads.
-pub(crate) fn run(mut command: Command, stage: &Stage, at_rest: AtRest) -> Result<Ended> {
+pub(crate) fn run(mut command: Command, stage: &Stage) -> Result<Ended> {
     let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     command.stdin(Stdio::null()).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
-    let before = at_rest.seconds(stage);
+    let before = servers_seconds(stage);
     let begin = Instant::now();
     let mut child = command.spawn().with_context(|| format!("cannot start {:?}", command.get_program()))?;
     let mut peak_memory_bytes = 0;
@@ -75,7 +62,7 @@ pub(crate) fn run(mut command: Command, stage: &Stage, at_rest: AtRest) -> Resul
     };
     let wall_seconds = begin.elapsed().as_secs_f64();
     let code = child.wait()?.code();
-    let after = at_rest.seconds(stage);
+    let after = servers_seconds(stage);
     let cost = Cost {
         wall_seconds,
         client_cpu_seconds,
@@ -84,6 +71,10 @@ pub(crate) fn run(mut command: Command, stage: &Stage, at_rest: AtRest) -> Resul
         peak_memory_bytes,
     };
     Ok(Ended { cost, code, stdout: text(stdout)?, stderr: text(stderr)? })
+}
+
+fn servers_seconds(stage: &Stage) -> [f64; 2] {
+    [processes::server_seconds(stage.source.pid), processes::server_seconds(stage.target.pid)]
 }
 
 fn text(mut file: std::fs::File) -> Result<String> {

@@ -46,23 +46,26 @@ pub(crate) fn peak_memory(pid: u32) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// The CPU seconds of a server and all that it has started so far. Waits for
-/// its sessions to end: what an ended process has used is in no place until its
-/// parent has looked.
-pub(crate) fn server_seconds(pid: u32, processes_at_rest: usize) -> f64 {
+/// The CPU seconds of a server and all that it has started so far. Waits until
+/// they stand still: sessions end after their client, and what an ended process
+/// has used is in no place while its parent is taking note of it.
+pub(crate) fn server_seconds(pid: u32) -> f64 {
     let deadline = Instant::now() + Duration::from_secs(5);
+    let mut before = family_ticks(pid);
     loop {
-        let family = family(pid);
-        if family.len() <= processes_at_rest || Instant::now() > deadline {
-            return seconds(family.iter().map(|stat| stat.own_ticks + stat.reaped_ticks).sum());
+        std::thread::sleep(Duration::from_millis(50));
+        let now = family_ticks(pid);
+        if now == before || Instant::now() > deadline {
+            return seconds(now.1);
         }
-        std::thread::sleep(Duration::from_millis(20));
+        before = now;
     }
 }
 
-/// How many processes a server has when nobody is connected.
-pub(crate) fn count(pid: u32) -> usize {
-    family(pid).len()
+/// How many they are, and their time.
+fn family_ticks(pid: u32) -> (usize, u64) {
+    let family = family(pid);
+    (family.len(), family.iter().map(|stat| stat.own_ticks + stat.reaped_ticks).sum())
 }
 
 fn family(ancestor: u32) -> Vec<Stat> {
@@ -98,6 +101,6 @@ mod tests {
     #[test]
     fn this_process_has_a_peak_and_a_time() {
         assert!(peak_memory(std::process::id()).unwrap() > 1 << 16);
-        assert!(count(std::process::id()) >= 1);
+        assert!(family_ticks(std::process::id()).0 >= 1);
     }
 }

@@ -108,15 +108,15 @@ impl PairResults {
         self.series.iter().find(|series| series.contender == contender && series.case == case)
     }
 
-    /// By how much more time `series` takes than another contender, by the
-    /// medians. The bare read reads the same rows whatever differs in them.
-    fn ratio(&self, series: &Series, to: Contender) -> Option<f64> {
+    /// `series` as a multiple of another contender, by the medians. The bare
+    /// read reads the same rows whatever differs in them.
+    fn ratio(&self, series: &Series, to: Contender, of: impl Fn(&Cost) -> f64) -> Option<f64> {
         let case = match to {
             Contender::BareRead => self.series.iter().find(|s| s.contender == to)?.case,
             Contender::Switchback | Contender::Reladiff => series.case,
         };
-        let wall = |series: &Series| series.spread(|cost| cost.wall_seconds).map(|spread| spread.median);
-        Some(wall(series)? / wall(self.series(to, case)?)?)
+        let median = |series: &Series| series.spread(&of).map(|spread| spread.median);
+        Some(median(series)? / median(self.series(to, case)?)?)
     }
 }
 
@@ -128,7 +128,8 @@ impl Results {
             out,
             "# Side by side, {}\n\n    {}\n\nCommit {}. {} cores ({}), {} MiB, {}; load {:.1} before and {:.1} after.\n\
              Client and servers share the machine; servers are on the loopback without TLS and hold all data in memory.\n\
-             CPU of the servers is both of them together. Times are least / median / greatest.\n",
+             Times are least / median / greatest, ratios those of medians. With a load above the cores the wall clock\n\
+             also measures others; CPU seconds, those of client and both servers together, do so much less.\n",
             self.date,
             self.command,
             self.commit,
@@ -161,27 +162,30 @@ impl PairResults {
             self.target.settings.join(", "),
         );
         out.push_str(
-            "| what | case | wall s | ÷ reladiff | ÷ bare read | client CPU s | servers' CPU s | peak MiB |\n",
+            "| what | case | wall s | ÷ reladiff | ÷ bare read | all CPU s | ÷ reladiff | ÷ bare read | client CPU s \
+             | servers' CPU s | peak MiB |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
         );
-        out.push_str("|---|---|---|---|---|---|---|---|\n");
         for series in &self.series {
             let text = |of: &dyn Fn(&Cost) -> f64, digits: usize| match series.spread(of) {
                 Some(Spread { min, median, max }) => format!("{min:.digits$} / {median:.digits$} / {max:.digits$}"),
                 None => "–".to_owned(),
             };
-            let ratio = |to| self.ratio(series, to).map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
-            let peak = series.spread(|cost| cost.peak_memory_bytes as f64 / f64::from(1 << 20));
+            let ratios = |of: &dyn Fn(&Cost) -> f64| {
+                let one = |to| self.ratio(series, to, of).map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
+                format!("{} | {}", one(Contender::Reladiff), one(Contender::BareRead))
+            };
             let _ = writeln!(
                 out,
-                "| {} | {} | {} | {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
                 series.contender.name(),
                 series.case.name(),
                 text(&|cost| cost.wall_seconds, 2),
-                ratio(Contender::Reladiff),
-                ratio(Contender::BareRead),
+                ratios(&|cost| cost.wall_seconds),
+                text(&Cost::cpu_seconds, 2),
+                ratios(&Cost::cpu_seconds),
                 text(&|cost| cost.client_cpu_seconds, 2),
                 text(&|cost| cost.source_cpu_seconds + cost.target_cpu_seconds, 2),
-                peak.map_or("–".to_owned(), |spread| format!("{:.0}", spread.max)),
+                text(&|cost| cost.peak_memory_bytes as f64 / f64::from(1 << 20), 0),
             );
         }
     }
@@ -216,7 +220,9 @@ mod tests {
             series: vec![ours.clone(), theirs],
         };
         assert_eq!(ours.spread(|cost| cost.wall_seconds), Some(Spread { min: 1.0, median: 2.0, max: 9.0 }));
-        assert_eq!(pair.ratio(&ours, Contender::Reladiff), Some(0.25));
-        assert_eq!(pair.ratio(&ours, Contender::BareRead), None);
+        let wall = |cost: &Cost| cost.wall_seconds;
+        assert_eq!(pair.ratio(&ours, Contender::Reladiff, wall), Some(0.25));
+        assert_eq!(pair.ratio(&ours, Contender::Reladiff, Cost::cpu_seconds), Some(1.0));
+        assert_eq!(pair.ratio(&ours, Contender::BareRead, wall), None);
     }
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::arguments::{Arguments, Pair};
 use crate::contender::{self, Found, Task, What};
-use crate::measure::{self, AtRest, Cost, Ended};
+use crate::measure::{self, Cost, Ended};
 use crate::reladiff::{self, Reladiff};
 use crate::results::{Case, Contender, PairResults, Series, ServerSaid};
 use crate::say;
@@ -16,7 +16,6 @@ struct Turn<'a> {
     stage: &'a Stage,
     arguments: &'a Arguments,
     reladiff: Option<&'a Reladiff>,
-    at_rest: AtRest,
     /// Of a row, once it is known.
     row_bytes: f64,
 }
@@ -27,7 +26,7 @@ pub(crate) fn measure(
     arguments: &Arguments,
     reladiff: Option<&Reladiff>,
 ) -> Result<PairResults> {
-    let mut turn = Turn { stage, arguments, reladiff, at_rest: AtRest::of(stage), row_bytes: 0.0 };
+    let mut turn = Turn { stage, arguments, reladiff, row_bytes: 0.0 };
     let mut series: Vec<Series> = plan(pair, arguments, reladiff.is_some())
         .into_iter()
         .map(|(contender, case)| Series { contender, case, runs: Vec::new() })
@@ -106,7 +105,7 @@ impl Turn<'_> {
             jobs: self.arguments.jobs,
             folder: folder.path().to_owned(),
         };
-        let ended = measure::run(contender::command(&task)?, self.stage, self.at_rest)?;
+        let ended = measure::run(contender::command(&task)?, self.stage)?;
         let found: Found = match ended.code {
             Some(0) => serde_json::from_str(ended.stdout.trim()).context("a child says nothing that can be read")?,
             _ => bail!("a child failed: {}", ended.stderr),
@@ -133,7 +132,7 @@ impl Turn<'_> {
 
     fn reladiff(&self, reladiff: &Reladiff, drift: Drift) -> Result<Cost> {
         let command = reladiff.command(self.stage, drift, self.arguments.jobs)?;
-        let Ended { cost, stdout, stderr, .. } = measure::run(command, self.stage, self.at_rest)?;
+        let Ended { cost, stdout, stderr, .. } = measure::run(command, self.stage)?;
         let counted = reladiff::counted(&stdout).with_context(|| format!("reladiff failed: {stdout}{stderr}"))?;
         let (rows, differing) = (self.stage.rows, drift.differing(self.stage.rows));
         ensure!(
