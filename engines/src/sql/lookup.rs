@@ -13,10 +13,10 @@ use crate::table::{Column, Logical};
 ///
 /// A list of what is known to be safe: anything new is not.
 #[must_use]
-pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: Rule) -> bool {
-    let (Some(logical), Some(opposite)) = (own.logical, other.logical) else { return false };
+pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: &Rule) -> bool {
+    let (Some(logical), Some(opposite)) = (&own.logical, &other.logical) else { return false };
     let sqlite = engine == Engine::Sqlite;
-    match rule {
+    match *rule {
         Rule::Number => match (logical, opposite) {
             // A boolean or a year reads other numbers as one of its own (any
             // number is true, 24 is 2024), so only its like may ask for it.
@@ -28,7 +28,7 @@ pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: Rule
             _ => false,
         },
         Rule::Text { trim_spaces: false } => {
-            let textual = |l| matches!(l, Logical::Text { .. } | Logical::Enum);
+            let textual = |l: &Logical| matches!(l, Logical::Text { .. } | Logical::Enum);
             textual(logical) && textual(opposite)
         }
         Rule::Bytes { trim_zeros: false } => {
@@ -40,7 +40,7 @@ pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: Rule
             Logical::Binary { bytes: 16 } => engine == Engine::MySql,
             _ => false,
         },
-        Rule::Date => !sqlite && (logical, opposite) == (Logical::Date, Logical::Date),
+        Rule::Date => !sqlite && (logical, opposite) == (&Logical::Date, &Logical::Date),
         Rule::Timestamp { .. } => !sqlite && logical == opposite && matches!(logical, Logical::Timestamp { .. }),
         Rule::Instant { .. } => !sqlite && logical == opposite && matches!(logical, Logical::Instant { .. }),
         Rule::Double
@@ -52,6 +52,14 @@ pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: Rule
         | Rule::Interval
         | Rule::Json
         | Rule::Bits
-        | Rule::Set => false,
+        | Rule::Set
+        | Rule::Array { .. }
+        | Rule::Range { .. }
+        | Rule::Multirange { .. }
+        | Rule::Composite { .. }
+        | Rule::Map
+        | Rule::Shape
+        | Rule::Geometry
+        | Rule::Vector => false,
     }
 }

@@ -138,7 +138,7 @@ pub(super) fn changed_columns(plan: &TablePlan, source: &[OwnedValue], target: &
         .iter()
         .zip(source.iter().zip(target))
         .enumerate()
-        .filter_map(|(at, (pair, (s, t)))| differs(pair.rule, s, t).then_some(at))
+        .filter_map(|(at, (pair, (s, t)))| differs(&pair.rule, s, t).then_some(at))
         .collect()
 }
 
