@@ -47,6 +47,10 @@ pub(super) mod tag {
     pub(in crate::canon) const VECTOR: u8 = 0x27;
 }
 
+/// Twice what the decimals of any engine reach, so that a few bytes cannot speak
+/// of a number with more zeros than there is memory.
+const SCALE_MAX: u64 = 1 << 18;
+
 /// The forms a calendar value takes behind its tag.
 mod form {
     pub(super) const FINITE: u8 = 0;
@@ -176,7 +180,7 @@ impl<'a> Reader<'a> {
             tag::NULL => Value::Null,
             tag::INT => Value::Int(self.signed()?),
             tag::DECIMAL => {
-                let scale = self.signed()?;
+                let scale = self.scale()?;
                 let zigzag = self.unsigned_wide()?;
                 let coefficient = ((zigzag >> 1) as i128) ^ -((zigzag & 1) as i128);
                 let digits = coefficient.unsigned_abs().to_string().into_bytes();
@@ -184,7 +188,7 @@ impl<'a> Reader<'a> {
             }
             tag::BIG_DECIMAL => {
                 let negative = self.byte()? == 1;
-                let scale = self.signed()?;
+                let scale = self.scale()?;
                 let digits = self.block()?;
                 Value::Decimal(Decimal::from_digits(negative, digits, scale))
             }
@@ -248,6 +252,10 @@ impl<'a> Reader<'a> {
     pub(super) fn signed(&mut self) -> Option<i64> {
         let zigzag = self.unsigned()?;
         Some(((zigzag >> 1) as i64) ^ -((zigzag & 1) as i64))
+    }
+
+    fn scale(&mut self) -> Option<i64> {
+        self.signed().filter(|scale| scale.unsigned_abs() <= SCALE_MAX)
     }
 
     pub(super) fn block(&mut self) -> Option<&'a [u8]> {

@@ -163,30 +163,28 @@ fn bits_as_int(bytes: &[u8], len: u32) -> Option<u64> {
 
 fn double(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
-        Value::Bool(v) => whole_as_double(i64::from(*v), out),
-        Value::Int(v) => whole_as_double(*v, out),
-        Value::UInt(v) => match i64::try_from(*v) {
-            Ok(v) => whole_as_double(v, out),
-            Err(_) => natural(value, out),
-        },
+        Value::Bool(v) => whole_as_double(i128::from(*v), value, out),
+        Value::Int(v) => whole_as_double(i128::from(*v), value, out),
+        Value::UInt(v) => whole_as_double(i128::from(*v), value, out),
         Value::Decimal(v) => match v.shortest() {
-            Some(Shortest::Int(v)) => whole_as_double(v, out),
+            Some(Shortest::Int(whole)) => whole_as_double(i128::from(whole), value, out),
             Some(Shortest::Small { .. } | Shortest::Big { .. }) | None => put_double(out, v.to_f64()),
         },
         _ => natural(value, out),
     }
 }
 
-/// A whole number that no double equals stays an integer: 2^53 + 1 differs
-/// from every double, and so it must from its neighbours.
-fn whole_as_double(v: i64, out: &mut Vec<u8>) {
+/// A whole number of 64 bits that no double equals stays what it is: 2^53 + 1
+/// differs from every double, and so it must from its neighbours.
+fn whole_as_double(whole: i128, value: &Value<'_>, out: &mut Vec<u8>) {
     #[expect(clippy::cast_precision_loss, reason = "the next line checks the way back")]
-    let double = v as f64;
-    // Through i128, as `as` saturates and would call 2^63 - 1 exact.
-    if double as i128 == i128::from(v) {
+    let double = whole as f64;
+    // The way back has room: in 64 bits `as` would saturate and call 2^63 - 1
+    // exact.
+    if double as i128 == whole {
         put_double(out, double);
     } else {
-        put_int(out, v);
+        natural(value, out);
     }
 }
 
@@ -227,19 +225,21 @@ fn put_time(micros: i64, out: &mut Vec<u8>) {
 fn timestamp(value: &Value<'_>) -> Option<Moment> {
     match value {
         Value::Timestamp(v) => Some(*v),
-        Value::Date(v) => Some(midnight(*v)),
+        Value::Date(v) => midnight(*v),
         Value::Text(v) => text::timestamp(v).filter(|t| t.offset_seconds.is_none()).map(|t| t.local),
         _ => None,
     }
 }
 
-fn midnight(date: Date) -> Moment {
-    match date {
-        Date::Days(days) => Moment::Micros(i64::from(days) * MICROS_PER_DAY),
+/// `None` for a day beyond the moments that 64 bits can tell: PostgreSQL's
+/// dates end in the year 5874897. It then equals the same date only.
+fn midnight(date: Date) -> Option<Moment> {
+    Some(match date {
+        Date::Days(days) => Moment::Micros(i64::from(days).checked_mul(MICROS_PER_DAY)?),
         Date::Infinity => Moment::Infinity,
         Date::NegInfinity => Moment::NegInfinity,
         Date::OffCalendar { year, month, day } => Moment::OffCalendar { year, month, day, micros: 0 },
-    }
+    })
 }
 
 fn instant(value: &Value<'_>, naive_zone_minutes: i32) -> Option<Moment> {
