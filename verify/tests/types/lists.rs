@@ -139,7 +139,7 @@ fn postgres_rest() -> Vec<Type> {
         quoted("regclass", &["other.named", "other.counter"]),
         quoted("regtype", &["integer", "bigint", "deep"]),
         quoted("regproc", &["pg_catalog.now", "pg_catalog.pi"]),
-        quoted("regrole", &["postgres", "pg_monitor"]),
+        quoted("regrole", &["pg_read_all_stats", "pg_monitor"]),
         quoted("ltree", &["", "a", "a.b", "A.b"]),
         quoted("lquery", &["a", "a.*"]),
         quoted("ltxtquery", &["a", "a & b"]),
@@ -149,7 +149,7 @@ fn postgres_rest() -> Vec<Type> {
 pub(super) fn mysql() -> Engine {
     let mut types = mysql_family();
     types.extend([
-        of("VECTOR(2)", &["STRING_TO_VECTOR('[1,2]')", "STRING_TO_VECTOR('[2,1]')", "STRING_TO_VECTOR('[1e-45,0]')"]),
+        of("VECTOR(2)", &["STRING_TO_VECTOR('[1,2]')", "STRING_TO_VECTOR('[2,1]')", "STRING_TO_VECTOR('[1e-30,0]')"]),
         quoted(
             "JSON",
             &[
