@@ -500,10 +500,10 @@ pub fn where_clause(conditions: &[Option<&str>]) -> String {
 ///
 /// A list of what is known to be safe: anything new is not.
 #[must_use]
-pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: Rule) -> bool {
+pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: &Rule) -> bool {
     let (Some(logical), Some(opposite)) = (own.logical, other.logical) else { return false };
     let sqlite = engine == Engine::Sqlite;
-    match rule {
+    match *rule {
         Rule::Number => match (logical, opposite) {
             // A boolean or a year reads other numbers as one of its own (any
             // number is true, 24 is 2024), so only its like may ask for it.
@@ -539,7 +539,17 @@ pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: Rule
         | Rule::Interval
         | Rule::Json
         | Rule::Bits
-        | Rule::Set => false,
+        | Rule::Set
+        | Rule::ScaledNumber
+        | Rule::Float { .. }
+        // Of a key that settings make equal to others, a literal is one spelling.
+        | Rule::FormedText(_)
+        | Rule::BoolWords(_)
+        | Rule::StoredBytes { .. }
+        | Rule::SwappedUuid
+        | Rule::JsonText
+        | Rule::AsStored
+        | Rule::ZeroDateIsNull(_) => false,
     }
 }
 
@@ -708,9 +718,9 @@ mod tests {
         use Engine::{MySql, Postgres, Sqlite};
         use Logical as L;
         let found =
-            |engine, own: Logical, other: Logical, rule| finds_by_literal(engine, &column(own), &column(other), rule);
-        let plain_text = Rule::Text { trim_spaces: false };
-        let plain_bytes = Rule::Bytes { trim_zeros: false };
+            |engine, own: Logical, other: Logical, rule| finds_by_literal(engine, &column(own), &column(other), &rule);
+        let plain_text = || Rule::Text { trim_spaces: false };
+        let plain_bytes = || Rule::Bytes { trim_zeros: false };
         let decimal = L::Decimal { precision: Some(9), scale: 2 };
         let char = L::Char { chars_max: 8 };
         let (bytes, binary) = (L::Bytes { bytes_max: None }, L::Binary { bytes: 16 });
@@ -728,13 +738,13 @@ mod tests {
             (false, Sqlite, L::SqliteNumeric, L::SqliteNumeric, Rule::Number),
             (false, MySql, L::Bits { len: Some(8) }, INT, Rule::Number),
             (false, MySql, L::Float64, INT, Rule::Double),
-            (true, Sqlite, TEXT, TEXT, plain_text),
-            (true, MySql, L::Enum, TEXT, plain_text),
-            (false, Postgres, L::Network, TEXT, plain_text),
+            (true, Sqlite, TEXT, TEXT, plain_text()),
+            (true, MySql, L::Enum, TEXT, plain_text()),
+            (false, Postgres, L::Network, TEXT, plain_text()),
             (false, Postgres, TEXT, char, Rule::Text { trim_spaces: true }),
-            (true, Postgres, bytes, bytes, plain_bytes),
-            (false, Sqlite, bytes, bytes, plain_bytes),
-            (false, Postgres, bytes, TEXT, plain_bytes),
+            (true, Postgres, bytes, bytes, plain_bytes()),
+            (false, Sqlite, bytes, bytes, plain_bytes()),
+            (false, Postgres, bytes, TEXT, plain_bytes()),
             (false, Postgres, bytes, binary, Rule::Bytes { trim_zeros: true }),
             (true, Postgres, L::Uuid, binary, Rule::Uuid),
             (true, MySql, binary, L::Uuid, Rule::Uuid),
@@ -753,12 +763,13 @@ mod tests {
             (false, MySql, L::Time { digits: 0 }, L::Time { digits: 0 }, Rule::Time { digits: 0, rounding }),
             (false, MySql, L::Json { ordered: true }, TEXT, Rule::Json),
         ] {
-            assert_eq!(found(engine, own, other, rule), expected, "{engine:?} {own:?} {other:?} {rule:?}");
+            let label = format!("{engine:?} {own:?} {other:?} {rule:?}");
+            assert_eq!(found(engine, own, other, rule), expected, "{label}");
         }
         let mut money = column(decimal);
         money.native = "money".to_owned();
-        assert!(!finds_by_literal(Postgres, &money, &column(decimal), Rule::Number));
-        assert!(finds_by_literal(MySql, &column(decimal), &money, Rule::Number));
+        assert!(!finds_by_literal(Postgres, &money, &column(decimal), &Rule::Number));
+        assert!(finds_by_literal(MySql, &column(decimal), &money, &Rule::Number));
     }
 
     #[test]

@@ -51,14 +51,21 @@ pub(crate) fn plan(source_engine: Engine, source: Table, target_engine: Engine, 
         .filter_map(|i| {
             let column = &source.columns[i];
             let (j, other) = target.column(&column.name)?;
-            let settings = Settings { naive_zone_minutes: Some(120) };
+            let settings = Settings { naive_zone_minutes: Some(120), ..Settings::default() };
             let pair = canon::pair(
                 rule::Side { engine: source_engine, flavor: Flavor::Original, column },
                 rule::Side { engine: target_engine, flavor: Flavor::Original, column: other },
                 &settings,
             );
             let pair = pair.unwrap_or_else(|e| panic!("{}: {e}", column.name));
-            Some(ColumnPair { source: i, target: j, rule: pair.rule, policies: pair.policies })
+            Some(ColumnPair {
+                source: i,
+                target: j,
+                rule: pair.rule,
+                policies: pair.policies,
+                strict: pair.strict,
+                tolerance: pair.tolerance,
+            })
         })
         .collect();
     TablePlan {

@@ -160,9 +160,9 @@ fn cells(plan: &TablePlan, values: &[Value<'_>]) -> String {
         match (pair.rule, value) {
             // Between two MySQL servers the sample's UUIDs are 16 bytes.
             (Rule::Bytes { .. }, Value::Uuid(v)) => {
-                canon::encode(pair.rule, &Value::Bytes(v.to_vec().into()), &mut out)
+                canon::encode(&pair.rule, &Value::Bytes(v.to_vec().into()), &mut out)
             }
-            _ => canon::encode(pair.rule, value, &mut out),
+            _ => canon::encode(&pair.rule, value, &mut out),
         }
     }
     // The kinds of key in the sample; a new one must be thought about.

@@ -111,7 +111,7 @@ async fn times_with_zones_in_sqlite_text_equal_those_of_postgres() {
     )
     .await;
     let source = files.open("source.db").await;
-    let equality = Settings { naive_zone_minutes: Some(60) };
+    let equality = Settings { naive_zone_minutes: Some(60), ..Settings::default() };
     let (outcome, found) = compare(&source, &target.connected, Options { equality, ..Options::default() }).await;
     assert!(outcome.tables[0].problems.is_empty() && found.is_empty(), "{} {found:?}", show(&outcome));
     let (outcome, _) = compare(&source, &target.connected, Options::default()).await;

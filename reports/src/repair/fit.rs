@@ -31,7 +31,7 @@ pub(super) enum Unfit {
 /// right as it is.
 pub(super) fn fit(
     engine: Engine,
-    rule: Rule,
+    rule: &Rule,
     column: &Column,
     value: &OwnedValue,
     same: bool,
@@ -55,13 +55,13 @@ pub(super) fn fit(
     }
 }
 
-fn canonical(rule: Rule, value: &OwnedValue) -> Vec<u8> {
+fn canonical(rule: &Rule, value: &OwnedValue) -> Vec<u8> {
     let mut bytes = Vec::new();
     canon::encode(rule, value, &mut bytes);
     bytes
 }
 
-fn convert(engine: Engine, rule: Rule, logical: Logical, value: &OwnedValue) -> Option<OwnedValue> {
+fn convert(engine: Engine, rule: &Rule, logical: Logical, value: &OwnedValue) -> Option<OwnedValue> {
     let fitted = match logical {
         Logical::Bool | Logical::Int { .. } | Logical::Year => whole(rule, logical, value)?,
         // The shortest text of a single is that of no double.
@@ -105,7 +105,7 @@ fn convert(engine: Engine, rule: Rule, logical: Logical, value: &OwnedValue) -> 
 }
 
 /// A number of any type as an integer, a decimal or a double.
-fn number(rule: Rule, value: &OwnedValue) -> Option<OwnedValue> {
+fn number(rule: &Rule, value: &OwnedValue) -> Option<OwnedValue> {
     match value {
         Value::Int(_) | Value::UInt(_) | Value::Decimal(_) | Value::F64(_) => Some(value.clone()),
         Value::F32(v) => Some(Value::F64(f64::from(*v))),
@@ -116,7 +116,7 @@ fn number(rule: Rule, value: &OwnedValue) -> Option<OwnedValue> {
     }
 }
 
-fn whole(rule: Rule, logical: Logical, value: &OwnedValue) -> Option<OwnedValue> {
+fn whole(rule: &Rule, logical: Logical, value: &OwnedValue) -> Option<OwnedValue> {
     let int = match number(rule, value)? {
         Value::F64(v) => {
             const LIMIT: f64 = 9_223_372_036_854_775_808.0;
@@ -124,7 +124,7 @@ fn whole(rule: Rule, logical: Logical, value: &OwnedValue) -> Option<OwnedValue>
             (v.fract() == 0.0 && (-LIMIT..LIMIT).contains(&v)).then_some(Value::Int(v as i64))?
         }
         // The shortest form of a whole decimal that fits is an integer.
-        Value::Decimal(_) => match cell::decode_all(&canonical(Rule::Number, value))?.into_iter().next()? {
+        Value::Decimal(_) => match cell::decode_all(&canonical(&Rule::Number, value))?.into_iter().next()? {
             Value::Decimal(v) => v.to_string().parse().map_or(Value::Decimal(v), Value::UInt),
             other => other,
         },
@@ -154,11 +154,12 @@ fn as_text(logical: Logical, value: &OwnedValue) -> Option<OwnedValue> {
     }
 }
 
-fn as_bytes(rule: Rule, value: &OwnedValue) -> Option<OwnedValue> {
+fn as_bytes(rule: &Rule, value: &OwnedValue) -> Option<OwnedValue> {
     let bytes = match value {
         Value::Bytes(_) => return Some(value.clone()),
         // Sixteen bytes equal the UUID that they spell, not its 36 characters.
-        Value::Text(_) if rule == Rule::Uuid => as_uuid(value)?.to_vec(),
+        Value::Text(_) | Value::Uuid(_) if *rule == Rule::SwappedUuid => iso::swapped(as_uuid(value)?).to_vec(),
+        Value::Text(_) if *rule == Rule::Uuid => as_uuid(value)?.to_vec(),
         Value::Text(v) => v.as_bytes().to_vec(),
         Value::Uuid(v) => v.to_vec(),
         _ => return None,
@@ -176,17 +177,17 @@ fn as_uuid(value: &OwnedValue) -> Option<[u8; 16]> {
 }
 
 /// Minutes east of UTC of what names no zone.
-fn naive_zone(rule: Rule) -> i64 {
-    match rule {
-        Rule::Instant { naive_zone_minutes, .. } => i64::from(naive_zone_minutes) * MICROS_PER_MINUTE,
+fn naive_zone(rule: &Rule) -> i64 {
+    match rule.base() {
+        Rule::Instant { naive_zone_minutes, .. } => i64::from(*naive_zone_minutes) * MICROS_PER_MINUTE,
         _ => 0,
     }
 }
 
-fn moment(rule: Rule, logical: Logical, value: &OwnedValue) -> Option<OwnedValue> {
+fn moment(rule: &Rule, logical: Logical, value: &OwnedValue) -> Option<OwnedValue> {
     let zone = naive_zone(rule);
     let value = match value {
-        Value::Text(v) if logical == Logical::Date && rule == Rule::Date => Value::Date(iso::date(v)?),
+        Value::Text(v) if logical == Logical::Date && *rule.base() == Rule::Date => Value::Date(iso::date(v)?),
         Value::Text(v) => {
             let read = iso::timestamp(v)?;
             match read.offset_seconds {
@@ -229,7 +230,7 @@ fn shift(moment: Moment, micros: i64) -> Option<Moment> {
     }
 }
 
-fn bits(len: Option<u32>, rule: Rule, value: &OwnedValue) -> Option<OwnedValue> {
+fn bits(len: Option<u32>, rule: &Rule, value: &OwnedValue) -> Option<OwnedValue> {
     if let Value::Bits { .. } = value {
         return Some(value.clone());
     }
@@ -249,7 +250,7 @@ fn bits(len: Option<u32>, rule: Rule, value: &OwnedValue) -> Option<OwnedValue> 
 }
 
 /// SQLite has no dates, booleans or UUIDs: what it would hold in their place.
-fn for_sqlite(value: OwnedValue, rule: Rule) -> OwnedValue {
+fn for_sqlite(value: OwnedValue, rule: &Rule) -> OwnedValue {
     let value = match value {
         Value::Bool(v) => return Value::Int(v.into()),
         Value::Json(v) | Value::Set(v) => return Value::Text(v),

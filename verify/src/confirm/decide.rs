@@ -127,7 +127,7 @@ impl Readings<'_> {
 /// rule.
 pub(super) fn changed_columns(plan: &TablePlan, source: &[OwnedValue], target: &[OwnedValue]) -> Vec<usize> {
     let (mut a, mut b) = (Vec::new(), Vec::new());
-    let mut differs = |rule, s: &Value<'_>, t: &Value<'_>| {
+    let mut differs = |rule: &_, s: &Value<'_>, t: &Value<'_>| {
         a.clear();
         b.clear();
         canon::encode(rule, s, &mut a);
@@ -138,7 +138,7 @@ pub(super) fn changed_columns(plan: &TablePlan, source: &[OwnedValue], target: &
         .iter()
         .zip(source.iter().zip(target))
         .enumerate()
-        .filter_map(|(at, (pair, (s, t)))| differs(pair.rule, s, t).then_some(at))
+        .filter_map(|(at, (pair, (s, t)))| differs(&pair.rule, s, t).then_some(at))
         .collect()
 }
 

@@ -85,8 +85,8 @@ impl Confirmer {
             && plan.columns.iter().take(plan.key_len).all(|pair| {
                 match (plan.source_column(pair), plan.target_column(pair)) {
                     (Some(s), Some(t)) => {
-                        sql::finds_by_literal(plan.source_engine, s, t, pair.rule)
-                            && sql::finds_by_literal(plan.target_engine, t, s, pair.rule)
+                        sql::finds_by_literal(plan.source_engine, s, t, &pair.rule)
+                            && sql::finds_by_literal(plan.target_engine, t, s, &pair.rule)
                     }
                     _ => false,
                 }
