@@ -25,6 +25,7 @@
 pub mod cell;
 pub mod declared;
 pub mod encode;
+mod exact;
 pub mod form;
 pub mod json;
 pub mod policy;
