@@ -149,8 +149,12 @@ pub(crate) fn outcome_of(plan: &TablePlan) -> TableOutcome {
             target: target.name.clone(),
             source_type: source.native.clone(),
             target_type: target.native.clone(),
+            rule: pair.rule.words(),
             policies: pair.policies.clone(),
+            strict: pair.strict.clone(),
+            tolerance: pair.tolerance.clone(),
             changed: 0,
+            within_tolerance: 0,
         }
     });
     let columns: Vec<ColumnOutcome> = columns.collect();
@@ -181,6 +185,7 @@ pub(crate) fn outcome_of(plan: &TablePlan) -> TableOutcome {
         differences: BTreeMap::new(),
         unresolved: 0,
         in_sync: 0,
+        within_tolerance: 0,
         source_positions: Positions::default(),
         target_positions: Positions::default(),
         elapsed_ms: 1_234,

@@ -2,13 +2,15 @@
 //!
 //! [`pairings`]: the same drift on every pairing of engines, held against the
 //! generator's own list. [`modes`]: what a run can be asked for. [`races`]: other writers
-//! and failing servers. [`regressions`]: wrong verdicts that were found once.
+//! and failing servers. [`policies`]: what settings make equal and different.
+//! [`regressions`]: wrong verdicts that were found once.
 
 mod collect;
 mod load;
 mod lookalikes;
 mod modes;
 mod pairings;
+mod policies;
 mod races;
 mod regressions;
 mod restless;

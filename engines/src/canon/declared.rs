@@ -84,22 +84,30 @@ pub(super) fn widen(
 #[must_use]
 pub fn applies(key: SettingKey, source: Side<'_>, target: Side<'_>, settings: &Settings) -> bool {
     use SettingKey as K;
+    // Whose meaning the settings may take away as well as give.
+    match key {
+        K::BoolWords => return is_bool_beside_text(source, target),
+        K::UuidLayout => return is_uuid_beside_bytes(source, target),
+        K::TrimSpaces | K::IgnoreCase | K::Normalize | K::EmptyIsNull if is_bool_beside_text(source, target) => {
+            return true;
+        }
+        _ => {}
+    }
     let zone = Some(settings.naive_zone_minutes.unwrap_or(0));
     let all = Settings { strict: Default::default(), naive_zone_minutes: zone, ..settings.clone() };
     let Ok(pair) = by_types(source, target, &all) else { return false };
-    let words = matches!(pair.rule, Rule::BoolWords(_));
     match key {
         K::Strict(policy) | K::Lenient(policy) => pair.policies.contains(&policy),
         K::TrimSpaces | K::IgnoreCase | K::Normalize | K::EmptyIsNull => {
-            words || (matches!(pair.rule, Rule::Text { .. }) && is_text(source) && is_text(target))
+            matches!(pair.rule, Rule::Text { .. }) && is_text(source) && is_text(target)
         }
         K::ZeroDateIsNull => may_hold_zero_dates(&pair.rule, source, target),
         K::TimeDigits | K::TimeRounding => {
             matches!(pair.rule, Rule::Time { .. } | Rule::Timestamp { .. } | Rule::Instant { .. })
         }
         K::CompareAs => is_floating(&pair.rule) && has_single(source, target),
-        K::BoolWords => is_bool_beside_text(source, target),
-        K::UuidLayout => is_uuid_beside_bytes(source, target),
+        // Answered above.
+        K::BoolWords | K::UuidLayout => false,
         K::Absolute | K::Relative => is_numeric(&pair.rule, source, target),
         K::Ulps => is_floating(&pair.rule) && is_numeric(&pair.rule, source, target),
         K::NaiveZone => pair.policies.contains(&Policy::NaiveZone),

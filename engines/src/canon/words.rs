@@ -1,8 +1,11 @@
-//! Rules in words, for the certificate.
+//! Rules and tolerances in words, for the certificate.
+
+use std::fmt;
 
 use super::form::TextForm;
 use super::rule::Rule;
 use super::settings::zone_name;
+use super::tolerance::Tolerance;
 
 impl Rule {
     /// How a pair of columns is compared, for people.
@@ -44,6 +47,24 @@ impl Rule {
             Self::ZeroDateIsNull(within) => return format!("{}; 0000-00-00 is NULL", within.words()),
         };
         fixed.to_owned()
+    }
+}
+
+/// An amount that comes behind "differ by".
+impl fmt::Display for Tolerance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps = |ulps: &super::tolerance::Ulps| {
+            let precision = if ulps.single { "single" } else { "double" };
+            let steps = if ulps.count == 1 { "step" } else { "steps" };
+            format!("{} {steps} of {precision} precision", ulps.count)
+        };
+        let parts = [
+            self.absolute.as_ref().map(ToString::to_string),
+            self.relative.as_ref().map(|share| format!("{share} of the larger value")),
+            self.ulps.as_ref().map(steps),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        write!(f, "{} at most", parts.join(" or "))
     }
 }
 

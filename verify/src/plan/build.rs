@@ -134,7 +134,7 @@ type Pass<'a> = dyn Fn(&Column, &[bool]) -> Option<usize> + 'a;
 /// For each column of the source its column of the target, each of which is
 /// taken once: first by the renames, then by equal names, then without regard
 /// to case where that leaves one, as engines fold unquoted names differently.
-fn counterparts(source: &Table, target: &Table, settings: &TableSettings) -> Vec<Option<usize>> {
+pub(super) fn counterparts(source: &Table, target: &Table, settings: &TableSettings) -> Vec<Option<usize>> {
     let mut taken = vec![false; target.columns.len()];
     let mut found = vec![None; source.columns.len()];
     let rename = |column: &Column| settings.rename_columns.get(&column.name);
