@@ -46,6 +46,9 @@ pub enum Policy {
     BitsAsInt,
     /// Network addresses equal their canonical text.
     NetworkText,
+    /// A value of a type that has its own notation (a text search vector, a label
+    /// path, a log position …) equals the text in which its server writes it.
+    NotationText,
     /// Spaces at the end of text don't count.
     TrimSpaces,
     /// Text is compared after Unicode's full case folding.
@@ -83,7 +86,7 @@ pub enum Origin {
 }
 
 impl Policy {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::DecimalScale,
         Self::DecimalAsFloat,
         Self::NegativeZero,
@@ -101,6 +104,7 @@ impl Policy {
         Self::SetMembers,
         Self::BitsAsInt,
         Self::NetworkText,
+        Self::NotationText,
         Self::TrimSpaces,
         Self::IgnoreCase,
         Self::NormalizeNfc,
@@ -134,7 +138,8 @@ impl Policy {
             | Self::EnumLabel
             | Self::SetMembers
             | Self::BitsAsInt
-            | Self::NetworkText => Origin::Default,
+            | Self::NetworkText
+            | Self::NotationText => Origin::Default,
             Self::NaiveZone
             | Self::TrimSpaces
             | Self::IgnoreCase
@@ -172,6 +177,7 @@ impl Policy {
             Self::SetMembers => "set_members",
             Self::BitsAsInt => "bits_as_int",
             Self::NetworkText => "network_text",
+            Self::NotationText => "notation_text",
             Self::TrimSpaces => "trim_spaces",
             Self::IgnoreCase => "ignore_case",
             Self::NormalizeNfc => "normalize_nfc",
@@ -222,6 +228,7 @@ impl Policy {
             Self::AbsoluteTolerance => "numbers may differ by the declared amount",
             Self::RelativeTolerance => "numbers may differ by the declared share of the larger one",
             Self::UlpTolerance => "floating-point numbers may be the declared number of representable values apart",
+            Self::NotationText => "a value with a notation of its own equals the text in which its server writes it",
         }
     }
 }

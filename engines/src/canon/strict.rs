@@ -38,6 +38,9 @@ fn without(rule: &Rule, policy: Policy, source: Side<'_>, target: Side<'_>) -> O
     if *rule == Rule::AsStored {
         return Some(Rule::AsStored);
     }
+    if matches!(rule, Rule::Array { .. } | Rule::Range { .. } | Rule::Multirange { .. } | Rule::Composite { .. }) {
+        return parts_without(rule, policy);
+    }
     let both = |is: fn(&Logical) -> bool| [source, target].iter().all(|s| s.column.logical.as_ref().is_some_and(is));
     let both_sqlite = source.engine == Engine::Sqlite && target.engine == Engine::Sqlite;
     match policy {
@@ -73,6 +76,7 @@ fn without(rule: &Rule, policy: Policy, source: Side<'_>, target: Side<'_>) -> O
         | Policy::EnumLabel
         | Policy::BitsAsInt
         | Policy::NetworkText
+        | Policy::NotationText
         // What is declared is switched off by not declaring it.
         | Policy::NaiveZone
         | Policy::TrimSpaces
@@ -88,6 +92,30 @@ fn without(rule: &Rule, policy: Policy, source: Side<'_>, target: Side<'_>) -> O
         | Policy::RelativeTolerance
         | Policy::UlpTolerance => None,
     }
+}
+
+/// The same for the parts of a type that has parts. Which of them stand on the
+/// policy isn't known here, so those that can't are left as they are; a policy
+/// that makes two types comparable leaves nothing to compare.
+fn parts_without(rule: &Rule, policy: Policy) -> Option<Rule> {
+    let part = |part: &Rule| parts_without(part, policy);
+    Some(match (rule, policy) {
+        (Rule::Array { element }, _) => Rule::Array { element: Box::new(part(element)?) },
+        (Rule::Range { bound }, _) => Rule::Range { bound: Box::new(part(bound)?) },
+        (Rule::Multirange { bound }, _) => Rule::Multirange { bound: Box::new(part(bound)?) },
+        (Rule::Composite { fields }, _) => Rule::Composite { fields: fields.iter().map(part).collect::<Option<_>>()? },
+        (Rule::Number, Policy::DecimalScale) => Rule::ScaledNumber,
+        (Rule::Double, Policy::NegativeZero) => Rule::Float { single: false, signed_zero: true },
+        (Rule::Single, Policy::NegativeZero) => Rule::Float { single: true, signed_zero: true },
+        (Rule::Shape | Rule::Vector, Policy::NegativeZero) => return None,
+        (Rule::Text { .. }, Policy::CharPadding) => Rule::Text { trim_spaces: false },
+        (Rule::Bytes { .. }, Policy::BinaryPadding) => Rule::Bytes { trim_zeros: false },
+        (moment, Policy::TimePrecision) => with_all_digits(moment).unwrap_or_else(|| moment.clone()),
+        (other, Policy::DecimalScale | Policy::NegativeZero | Policy::CharPadding | Policy::BinaryPadding) => {
+            other.clone()
+        }
+        _ => return None,
+    })
 }
 
 fn with_all_digits(rule: &Rule) -> Option<Rule> {

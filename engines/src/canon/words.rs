@@ -43,6 +43,17 @@ impl Rule {
             Self::JsonText => "as JSON, by spelling",
             Self::Bits => "as strings of bits",
             Self::Set => "as sets of labels",
+            Self::Array { element } => return format!("as arrays with their bounds, the elements {}", element.words()),
+            Self::Range { bound } => return format!("as ranges, the bounds {}", bound.words()),
+            Self::Multirange { bound } => return format!("as sets of ranges, the bounds {}", bound.words()),
+            Self::Composite { fields } => {
+                let fields: Vec<String> = fields.iter().map(Self::words).collect();
+                return format!("field by field: {}", fields.join("; "));
+            }
+            Self::Map => "as keys and values without order",
+            Self::Shape => "as coordinates, bit by bit",
+            Self::Geometry => "as geometries, bit by bit",
+            Self::Vector => "as vectors of single-precision numbers",
             Self::AsStored => "as what is stored",
             Self::ZeroDateIsNull(within) => return format!("{}; 0000-00-00 is NULL", within.words()),
         };

@@ -14,8 +14,9 @@ use crate::table::{Column, Logical};
 /// A list of what is known to be safe: anything new is not.
 #[must_use]
 pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: &Rule) -> bool {
-    let (Some(logical), Some(opposite)) = (own.logical, other.logical) else { return false };
+    let (Some(logical), Some(opposite)) = (&own.logical, &other.logical) else { return false };
     let sqlite = engine == Engine::Sqlite;
+    let is_all = |whole: Logical| *logical == whole && *opposite == whole;
     match *rule {
         Rule::Number => match (logical, opposite) {
             // A boolean or a year reads other numbers as one of its own (any
@@ -28,7 +29,7 @@ pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: &Rul
             _ => false,
         },
         Rule::Text { trim_spaces: false } => {
-            let textual = |l| matches!(l, Logical::Text { .. } | Logical::Enum);
+            let textual = |l: &Logical| matches!(l, Logical::Text { .. } | Logical::Enum);
             textual(logical) && textual(opposite)
         }
         Rule::Bytes { trim_zeros: false } => {
@@ -40,10 +41,10 @@ pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: &Rul
             Logical::Binary { bytes: 16 } => engine == Engine::MySql,
             _ => false,
         },
-        Rule::Date => !sqlite && (logical, opposite) == (Logical::Date, Logical::Date),
+        Rule::Date => !sqlite && (logical, opposite) == (&Logical::Date, &Logical::Date),
         // With as many digits as the types have, or more than one moment meets in the literal.
-        Rule::Timestamp { digits, .. } => !sqlite && (logical, opposite) == twice(Logical::Timestamp { digits }),
-        Rule::Instant { digits, .. } => !sqlite && (logical, opposite) == twice(Logical::Instant { digits }),
+        Rule::Timestamp { digits, .. } => !sqlite && is_all(Logical::Timestamp { digits }),
+        Rule::Instant { digits, .. } => !sqlite && is_all(Logical::Instant { digits }),
         Rule::Double
         | Rule::Single
         | Rule::Text { trim_spaces: true }
@@ -54,6 +55,14 @@ pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: &Rul
         | Rule::Json
         | Rule::Bits
         | Rule::Set
+        | Rule::Array { .. }
+        | Rule::Range { .. }
+        | Rule::Multirange { .. }
+        | Rule::Composite { .. }
+        | Rule::Map
+        | Rule::Shape
+        | Rule::Geometry
+        | Rule::Vector
         | Rule::ScaledNumber
         | Rule::Float { .. }
         // Of a key that settings make equal to others, a literal is one spelling.
@@ -65,8 +74,4 @@ pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: &Rul
         | Rule::AsStored
         | Rule::ZeroDateIsNull(_) => false,
     }
-}
-
-fn twice(logical: Logical) -> (Logical, Logical) {
-    (logical, logical)
 }

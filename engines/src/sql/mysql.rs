@@ -26,6 +26,9 @@ pub(super) fn literal(column: &Column, value: &Value<'_>) -> String {
         Value::Uuid(v) if binary => format!("x'{}'", display::hex(v)),
         Value::Text(v) if binary => format!("x'{}'", display::hex(v.as_bytes())),
         Value::Bits { len, bytes } => format!("b'{}'", display::bits(*len, bytes)),
+        // As the server keeps it, which it takes for a geometry again.
+        Value::Geometry { srid, wkb } => format!("x'{}{}'", display::hex(&srid.to_le_bytes()), display::hex(wkb)),
+        Value::Vector(v) => format!("x'{}'", display::hex(v)),
         // The session is in UTC; an offset is refused before 8.0.19 and by MariaDB.
         Value::Instant(v) => quoted(&display::text(&Value::Timestamp(*v)).unwrap_or_default()),
         Value::Text(_)
@@ -36,7 +39,13 @@ pub(super) fn literal(column: &Column, value: &Value<'_>) -> String {
         | Value::Time(_)
         | Value::TimeTz { .. }
         | Value::Timestamp(_)
-        | Value::Interval { .. } => mysql_text(&display::text(value).unwrap_or_default()),
+        | Value::Interval { .. }
+        | Value::Array(_)
+        | Value::Range(_)
+        | Value::Multirange(_)
+        | Value::Composite(_)
+        | Value::Map(_)
+        | Value::Shape { .. } => mysql_text(&display::text(value).unwrap_or_default()),
     }
 }
 

@@ -20,6 +20,13 @@ pub(super) fn literal(column: &Column, value: &Value<'_>) -> String {
         Some(Logical::Decimal { .. }) if postgres_base(column) == "money" => {
             format!("{}::numeric::money", quoted(&postgres_text(column, value)))
         }
+        // A row's type is never guessed from what it is compared with.
+        Some(Logical::Composite { .. }) => {
+            format!("{}::{}", quoted(&postgres_text(column, value)), postgres_base(column))
+        }
+        Some(Logical::Array { .. }) if postgres_base(column) == "money[]" => {
+            format!("{}::numeric[]::money[]", quoted(&postgres_text(column, value)))
+        }
         _ => quoted(&postgres_text(column, value)),
     }
 }
@@ -40,7 +47,7 @@ fn is_integer_of(value: &Value<'_>, bits: u8, unsigned: bool) -> bool {
 }
 
 fn postgres_text(column: &Column, value: &Value<'_>) -> String {
-    match (column.logical, value) {
+    match (&column.logical, value) {
         (Some(Logical::Bool), Value::Int(v)) => (*v != 0).to_string(),
         (Some(Logical::Int { .. } | Logical::Decimal { .. }), Value::Bool(v)) => u8::from(*v).to_string(),
         (Some(Logical::Uuid), Value::Bytes(v)) => match <[u8; 16]>::try_from(v.as_ref()) {

@@ -40,7 +40,15 @@ pub(super) fn literal(column: &Column, value: &Value<'_>) -> String {
         | Value::Timestamp(_)
         | Value::Instant(_)
         | Value::Interval { .. }
-        | Value::Bits { .. } => sqlite_text(&display::text(value).unwrap_or_default()),
+        | Value::Bits { .. }
+        | Value::Array(_)
+        | Value::Range(_)
+        | Value::Multirange(_)
+        | Value::Composite(_)
+        | Value::Map(_)
+        | Value::Shape { .. }
+        | Value::Geometry { .. }
+        | Value::Vector(_) => sqlite_text(&display::text(value).unwrap_or_default()),
     }
 }
 

@@ -219,8 +219,10 @@ fn append(
     let heap_bytes = match column.append(value) {
         Appended::Typed(heap_bytes) => heap_bytes,
         Appended::Full => return Err(too_large()),
+        Appended::Shown(heap_bytes) => heap_bytes + untyped.push(side, &named.name, value)?,
         Appended::Unfit => match other(value).map(|other| column.append(&other)) {
             Some(Appended::Typed(heap_bytes)) => heap_bytes,
+            Some(Appended::Shown(heap_bytes)) => heap_bytes + untyped.push(side, &named.name, value)?,
             Some(Appended::Full) => return Err(too_large()),
             Some(Appended::Unfit) | None => {
                 column.append_null();

@@ -13,5 +13,7 @@
 
 pub(crate) mod hash;
 pub(crate) mod matching;
+#[cfg(test)]
+mod pinned;
 pub(crate) mod read;
 pub(crate) mod rows;

@@ -1,5 +1,7 @@
 //! From readings to differences, without I/O.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use switchback_engines::{OwnedValue, Value, pack};
 
@@ -10,8 +12,8 @@ use crate::difference::{Difference, Kind, Status};
 use crate::plan::TablePlan;
 
 /// A later reading of the target and, after it, of the source.
-pub(crate) struct Readings<'a> {
-    pub(crate) plan: &'a TablePlan,
+pub(crate) struct Readings {
+    pub(crate) plan: Arc<TablePlan>,
     pub(crate) source: Fetched,
     pub(crate) target: Fetched,
     pub(crate) first_seen: DateTime<Utc>,
@@ -25,8 +27,6 @@ pub(crate) struct Decided {
     pub(crate) tolerated: Tolerated,
     /// To be read again; their source is now what was read last.
     pub(crate) hot: Vec<Candidate>,
-    /// Rows that the target found for a key that is not theirs.
-    pub(crate) odd_targets: Vec<Row>,
 }
 
 /// The three ways a candidate can go.
@@ -47,9 +47,9 @@ fn way(s1: Option<&Hashes>, s2: &Hashes, t: &Hashes) -> Way {
     }
 }
 
-impl Readings<'_> {
-    pub(crate) fn decide(mut self, candidates: Vec<Candidate>, is_last: bool) -> Decided {
-        let mut decided = Decided { odd_targets: std::mem::take(&mut self.target.odd), ..Decided::default() };
+impl Readings {
+    pub(crate) fn decide(&self, candidates: Vec<Candidate>, is_last: bool) -> Decided {
+        let mut decided = Decided::default();
         for mut candidate in candidates {
             let (source, target) = (self.source.of(&candidate.identity), self.target.of(&candidate.identity));
             let (s2, t) = (hashes(source), hashes(target));
@@ -59,7 +59,7 @@ impl Readings<'_> {
                 continue;
             }
             let (mut only_source, mut only_target) = (surplus(source, target), surplus(target, source));
-            let mut tolerated = tolerate::let_through(self.plan, &mut only_source, &mut only_target);
+            let mut tolerated = tolerate::let_through(&self.plan, &mut only_source, &mut only_target);
             tolerated.moved = candidate.moved || candidate.source.as_ref() != Some(&s2) || candidate.target != t;
             let all_tolerated = only_source.is_empty() && only_target.is_empty();
             let status = match way {
@@ -133,7 +133,7 @@ impl Readings<'_> {
         };
         let (source, target) = (s.map(|s| unpack(&s.values)), t.map(|t| unpack(&t.values)));
         let unlike = match (&source, &target) {
-            (Some(source), Some(target)) => tolerate::compare(self.plan, source, target),
+            (Some(source), Some(target)) => tolerate::compare(&self.plan, source, target),
             _ => tolerate::Unlike::default(),
         };
         let difference = Difference {
