@@ -42,6 +42,18 @@ pub(crate) fn table(schema: Option<&str>, name: &str, columns: Vec<Column>, key:
 
 /// Compares the columns of one name, those of the source's key first.
 pub(crate) fn plan(source_engine: Engine, source: Table, target_engine: Engine, target: Table) -> TablePlan {
+    let settings = Settings { naive_zone_minutes: Some(120), ..Settings::default() };
+    plan_with(&settings, source_engine, source, target_engine, target)
+}
+
+/// [`plan`] where this is what equal means.
+pub(crate) fn plan_with(
+    settings: &Settings,
+    source_engine: Engine,
+    source: Table,
+    target_engine: Engine,
+    target: Table,
+) -> TablePlan {
     let key = source.primary_key.as_ref().map(|k| k.columns.clone()).unwrap_or_default();
     let others = (0..source.columns.len()).filter(|i| !key.contains(i));
     let columns = key
@@ -51,11 +63,10 @@ pub(crate) fn plan(source_engine: Engine, source: Table, target_engine: Engine, 
         .filter_map(|i| {
             let column = &source.columns[i];
             let (j, other) = target.column(&column.name)?;
-            let settings = Settings { naive_zone_minutes: Some(120), ..Settings::default() };
             let pair = canon::pair(
                 rule::Side { engine: source_engine, flavor: Flavor::Original, column },
                 rule::Side { engine: target_engine, flavor: Flavor::Original, column: other },
-                &settings,
+                settings,
             );
             let pair = pair.unwrap_or_else(|e| panic!("{}: {e}", column.name));
             Some(ColumnPair {
