@@ -3,7 +3,8 @@
 //! [`pairings`]: the same drift on every pairing of engines, held against the
 //! generator's own list. [`mutations`]: a hundred thousand changes, each as
 //! small as can be. [`modes`]: what a run can be asked for. [`races`]: other writers
-//! and failing servers. [`regressions`]: wrong verdicts that were found once.
+//! and failing servers. [`policies`]: what settings make equal and different.
+//! [`regressions`]: wrong verdicts that were found once.
 
 mod collect;
 mod home;
@@ -12,6 +13,7 @@ mod lookalikes;
 mod modes;
 mod mutations;
 mod pairings;
+mod policies;
 mod races;
 mod regressions;
 mod restless;

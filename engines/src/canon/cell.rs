@@ -111,6 +111,29 @@ pub(super) fn put_decimal(out: &mut Vec<u8>, v: &Decimal<'_>) {
     }
 }
 
+/// With its scale: 1.10 and 1.1 become different cells, and 1 that of an integer.
+pub(super) fn put_scaled_decimal(out: &mut Vec<u8>, v: &Decimal<'_>) {
+    let Some((negative, digits, scale)) = v.stored_digits() else { return put_decimal(out, v) };
+    let small = std::str::from_utf8(&digits).ok().filter(|d| d.len() <= 38).and_then(|d| d.parse::<i128>().ok());
+    match small.map(|v| if negative { -v } else { v }) {
+        Some(v) => match i64::try_from(v).ok().filter(|_| scale == 0) {
+            Some(v) => put_int(out, v),
+            None => {
+                out.push(tag::DECIMAL);
+                put_signed(out, scale);
+                put_unsigned_wide(out, ((v << 1) ^ (v >> 127)) as u128);
+            }
+        },
+        None => {
+            out.push(tag::BIG_DECIMAL);
+            out.push(u8::from(negative));
+            put_signed(out, scale);
+            put_unsigned(out, digits.len() as u64);
+            out.extend_from_slice(&digits);
+        }
+    }
+}
+
 fn put_unsigned_wide(out: &mut Vec<u8>, mut v: u128) {
     while v >= 0x80 {
         out.push((v & 0x7F) as u8 | 0x80);
