@@ -3,6 +3,7 @@
 //! [`pairings`]: the same drift on every pairing of engines, held against the
 //! generator's own list. [`modes`]: what a run can be asked for. [`races`]: other writers
 //! and failing servers. [`regressions`]: wrong verdicts that were found once.
+//! [`vectors`]: what is equal and what is not, value by value.
 
 mod collect;
 mod home;
@@ -13,3 +14,4 @@ mod pairings;
 mod races;
 mod regressions;
 mod restless;
+mod vectors;
