@@ -1,5 +1,5 @@
 //! The golden vectors of `fixtures/vectors` on real servers: every ordered pair
-//! of engines, same-engine pairs included; same-engine pairs included.
+//! of engines, same-engine pairs included.
 //!
 //! - [`servers`]: a database for each engine and side, with a table for each case.
 //! - [`judge`]: what a run found, against what the data says.

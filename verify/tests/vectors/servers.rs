@@ -149,14 +149,14 @@ async fn refusals(scripts: &[Script], dialect: Dialect, side: Side, error: &str)
     let mut refused = String::new();
     for script in scripts {
         let table = &script.table;
-        if let Err(e) = place.try_execute(&format!("{};\n{}", script.prepare, script.create)).await {
+        let created =
+            format!("{};\n{};\n{}", script.types.as_deref().unwrap_or("SELECT 1"), script.prepare, script.create);
+        if let Err(e) = place.try_execute(&created).await {
             let _ = writeln!(refused, "{dialect:?} {table}: {}: {e}", script.create);
             continue;
         }
         for insert in &script.inserts {
-            // A type that the first script made is there now.
-            let prepare = if script.prepare.contains("CREATE") { "SELECT 1" } else { &script.prepare };
-            if let Err(e) = place.try_execute(&format!("{prepare};\n{insert}")).await {
+            if let Err(e) = place.try_execute(&format!("{};\n{insert}", script.prepare)).await {
                 let _ = writeln!(refused, "{dialect:?} {table}: {insert}: {e}");
             }
         }
@@ -167,6 +167,7 @@ async fn refusals(scripts: &[Script], dialect: Dialect, side: Side, error: &str)
 /// One table.
 struct Script {
     table: String,
+    types: Option<String>,
     prepare: String,
     create: String,
     inserts: Vec<String>,
@@ -174,7 +175,8 @@ struct Script {
 
 impl Script {
     fn whole(&self) -> String {
-        let mut all = vec![self.prepare.as_str(), &self.create];
+        let mut all: Vec<&str> =
+            self.types.as_deref().into_iter().chain([self.prepare.as_str(), &self.create]).collect();
         all.extend(self.inserts.iter().map(String::as_str));
         all.join(";\n")
     }
@@ -192,6 +194,8 @@ fn scripts(suite: &Suite, dialect: Dialect, side: Side) -> Vec<Script> {
             Some(format!("INSERT INTO {} VALUES ({}, {sql})", table.name, row.id))
         });
         scripts.push(Script {
+            // The mirrored table comes second and finds the types there.
+            types: table.case.types.get(&dialect).filter(|_| !table.is_mirrored).cloned(),
             prepare: prepare(dialect, &table.case.prepare),
             create: format!("CREATE TABLE {} (id integer PRIMARY KEY, v {native})", table.name),
             inserts: inserts.collect(),
@@ -206,6 +210,7 @@ fn scripts(suite: &Suite, dialect: Dialect, side: Side) -> Vec<Script> {
         let (Some(body), table) = (tables.get(&dialect), key_table(corner, case)) else { continue };
         let values = rows.iter().filter_map(|row| row.0.get(&dialect));
         scripts.push(Script {
+            types: None,
             prepare: prepare(dialect, &case.prepare),
             create: format!("CREATE TABLE {table} ({body})"),
             inserts: values.map(|sql| format!("INSERT INTO {table} VALUES ({sql})")).collect(),
