@@ -1,5 +1,6 @@
 //! The engines on real databases. One binary, so that it is linked once.
 
+mod canon;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]

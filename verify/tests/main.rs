@@ -1,7 +1,8 @@
 //! Comparing real databases.
 //!
 //! [`pairings`]: the same drift on every pairing of engines, held against the
-//! generator's own list. [`modes`]: what a run can be asked for. [`races`]: other writers
+//! generator's own list. [`mutations`]: a hundred thousand changes, each as
+//! small as can be. [`modes`]: what a run can be asked for. [`races`]: other writers
 //! and failing servers. [`regressions`]: wrong verdicts that were found once.
 //! [`vectors`]: what is equal and what is not, value by value.
 
@@ -10,6 +11,7 @@ mod home;
 mod load;
 mod lookalikes;
 mod modes;
+mod mutations;
 mod pairings;
 mod races;
 mod regressions;

@@ -37,7 +37,19 @@ pub(super) mod tag {
     pub(in crate::canon) const JSON: u8 = 0x11;
     pub(in crate::canon) const BITS: u8 = 0x12;
     pub(in crate::canon) const SET: u8 = 0x13;
+    pub(in crate::canon) const ARRAY: u8 = 0x20;
+    pub(in crate::canon) const RANGE: u8 = 0x21;
+    pub(in crate::canon) const MULTIRANGE: u8 = 0x22;
+    pub(in crate::canon) const COMPOSITE: u8 = 0x23;
+    pub(in crate::canon) const MAP: u8 = 0x24;
+    pub(in crate::canon) const SHAPE: u8 = 0x25;
+    pub(in crate::canon) const GEOMETRY: u8 = 0x26;
+    pub(in crate::canon) const VECTOR: u8 = 0x27;
 }
+
+/// Twice what the decimals of any engine reach, so that a few bytes cannot speak
+/// of a number with more zeros than there is memory.
+const SCALE_MAX: u64 = 1 << 18;
 
 /// The forms a calendar value takes behind its tag.
 mod form {
@@ -146,13 +158,15 @@ pub(super) fn put_moment(out: &mut Vec<u8>, tag: u8, v: Moment) {
 /// looked up again, and differences that are shown.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
-    rest: &'a [u8],
+    pub(super) rest: &'a [u8],
+    /// Of the cell that is being read, within others.
+    pub(super) depth: u32,
 }
 
 impl<'a> Reader<'a> {
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self { rest: bytes, depth: 0 }
     }
 
     #[must_use]
@@ -166,7 +180,7 @@ impl<'a> Reader<'a> {
             tag::NULL => Value::Null,
             tag::INT => Value::Int(self.signed()?),
             tag::DECIMAL => {
-                let scale = self.signed()?;
+                let scale = self.scale()?;
                 let zigzag = self.unsigned_wide()?;
                 let coefficient = ((zigzag >> 1) as i128) ^ -((zigzag & 1) as i128);
                 let digits = coefficient.unsigned_abs().to_string().into_bytes();
@@ -174,7 +188,7 @@ impl<'a> Reader<'a> {
             }
             tag::BIG_DECIMAL => {
                 let negative = self.byte()? == 1;
-                let scale = self.signed()?;
+                let scale = self.scale()?;
                 let digits = self.block()?;
                 Value::Decimal(Decimal::from_digits(negative, digits, scale))
             }
@@ -203,17 +217,17 @@ impl<'a> Reader<'a> {
                 Value::Bits { len, bytes: Cow::Borrowed(self.take(len.div_ceil(8) as usize)?) }
             }
             tag::SET => Value::Set(Cow::Borrowed(self.text()?)),
-            _ => return None,
+            nested => return self.nested(nested),
         })
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
         Some(*first)
     }
 
-    fn take(&mut self, n: usize) -> Option<&'a [u8]> {
+    pub(super) fn take(&mut self, n: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(n)?;
         self.rest = rest;
         Some(taken)
@@ -231,21 +245,25 @@ impl<'a> Reader<'a> {
         None
     }
 
-    fn unsigned(&mut self) -> Option<u64> {
+    pub(super) fn unsigned(&mut self) -> Option<u64> {
         u64::try_from(self.unsigned_wide()?).ok()
     }
 
-    fn signed(&mut self) -> Option<i64> {
+    pub(super) fn signed(&mut self) -> Option<i64> {
         let zigzag = self.unsigned()?;
         Some(((zigzag >> 1) as i64) ^ -((zigzag & 1) as i64))
     }
 
-    fn block(&mut self) -> Option<&'a [u8]> {
+    fn scale(&mut self) -> Option<i64> {
+        self.signed().filter(|scale| scale.unsigned_abs() <= SCALE_MAX)
+    }
+
+    pub(super) fn block(&mut self) -> Option<&'a [u8]> {
         let len = usize::try_from(self.unsigned()?).ok()?;
         self.take(len)
     }
 
-    fn text(&mut self) -> Option<&'a str> {
+    pub(super) fn text(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.block()?).ok()
     }
 

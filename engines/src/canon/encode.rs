@@ -6,7 +6,7 @@
 
 use super::cell::{put_block, put_date, put_decimal, put_f64, put_int, put_moment, put_signed, put_unsigned, tag};
 use super::rule::Rule;
-use super::{json, text};
+use super::{json, nested, text};
 use crate::decimal::{Decimal, Shortest};
 use crate::value::{Date, Moment, Value};
 
@@ -14,12 +14,12 @@ const MICROS_PER_MINUTE: i64 = 60_000_000;
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// Appends the canonical cell of `value` under `rule`.
-pub fn encode(rule: Rule, value: &Value<'_>, out: &mut Vec<u8>) {
+pub fn encode(rule: &Rule, value: &Value<'_>, out: &mut Vec<u8>) {
     if value.is_null() {
         out.push(tag::NULL);
         return;
     }
-    match rule {
+    match *rule {
         Rule::Number => number(value, out),
         Rule::Double => double(value, out),
         Rule::Single => single(value, out),
@@ -67,16 +67,19 @@ pub fn encode(rule: Rule, value: &Value<'_>, out: &mut Vec<u8>) {
             Value::Json(v) | Value::Text(v) => put_json(v, value, out),
             _ => natural(value, out),
         },
+        Rule::Array { .. } | Rule::Range { .. } | Rule::Multirange { .. } | Rule::Composite { .. } => {
+            nested::encode(rule, value, out);
+        }
         Rule::Set => match value {
             Value::Set(v) | Value::Text(v) => set(v, out),
             _ => natural(value, out),
         },
-        Rule::Bits => natural(value, out),
+        Rule::Bits | Rule::Map | Rule::Shape | Rule::Geometry | Rule::Vector => natural(value, out),
     }
 }
 
 /// The value as itself.
-fn natural(value: &Value<'_>, out: &mut Vec<u8>) {
+pub(super) fn natural(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.push(tag::NULL),
         Value::Bool(v) => put_int(out, i64::from(*v)),
@@ -116,19 +119,30 @@ fn natural(value: &Value<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(bytes);
         }
         Value::Set(v) => put_block(out, tag::SET, v.as_bytes()),
+        Value::Array(_)
+        | Value::Range(_)
+        | Value::Multirange(_)
+        | Value::Composite(_)
+        | Value::Map(_)
+        | Value::Shape { .. }
+        | Value::Geometry { .. }
+        | Value::Vector(_) => nested::put(value, out),
     }
 }
 
-/// One NaN, one zero.
 fn put_double(out: &mut Vec<u8>, v: f64) {
-    let v = if v.is_nan() {
+    put_f64(out, one_double(v));
+}
+
+/// One NaN, one zero.
+pub(super) fn one_double(v: f64) -> f64 {
+    if v.is_nan() {
         f64::NAN
     } else if v == 0.0 {
         0.0
     } else {
         v
-    };
-    put_f64(out, v);
+    }
 }
 
 fn number(value: &Value<'_>, out: &mut Vec<u8>) {
@@ -149,30 +163,28 @@ fn bits_as_int(bytes: &[u8], len: u32) -> Option<u64> {
 
 fn double(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
-        Value::Bool(v) => whole_as_double(i64::from(*v), out),
-        Value::Int(v) => whole_as_double(*v, out),
-        Value::UInt(v) => match i64::try_from(*v) {
-            Ok(v) => whole_as_double(v, out),
-            Err(_) => natural(value, out),
-        },
+        Value::Bool(v) => whole_as_double(i128::from(*v), value, out),
+        Value::Int(v) => whole_as_double(i128::from(*v), value, out),
+        Value::UInt(v) => whole_as_double(i128::from(*v), value, out),
         Value::Decimal(v) => match v.shortest() {
-            Some(Shortest::Int(v)) => whole_as_double(v, out),
+            Some(Shortest::Int(whole)) => whole_as_double(i128::from(whole), value, out),
             Some(Shortest::Small { .. } | Shortest::Big { .. }) | None => put_double(out, v.to_f64()),
         },
         _ => natural(value, out),
     }
 }
 
-/// A whole number that no double equals stays an integer: 2^53 + 1 differs
-/// from every double, and so it must from its neighbours.
-fn whole_as_double(v: i64, out: &mut Vec<u8>) {
+/// A whole number of 64 bits that no double equals stays what it is: 2^53 + 1
+/// differs from every double, and so it must from its neighbours.
+fn whole_as_double(whole: i128, value: &Value<'_>, out: &mut Vec<u8>) {
     #[expect(clippy::cast_precision_loss, reason = "the next line checks the way back")]
-    let double = v as f64;
-    // Through i128, as `as` saturates and would call 2^63 - 1 exact.
-    if double as i128 == i128::from(v) {
+    let double = whole as f64;
+    // The way back has room: in 64 bits `as` would saturate and call 2^63 - 1
+    // exact.
+    if double as i128 == whole {
         put_double(out, double);
     } else {
-        put_int(out, v);
+        natural(value, out);
     }
 }
 
@@ -213,19 +225,21 @@ fn put_time(micros: i64, out: &mut Vec<u8>) {
 fn timestamp(value: &Value<'_>) -> Option<Moment> {
     match value {
         Value::Timestamp(v) => Some(*v),
-        Value::Date(v) => Some(midnight(*v)),
+        Value::Date(v) => midnight(*v),
         Value::Text(v) => text::timestamp(v).filter(|t| t.offset_seconds.is_none()).map(|t| t.local),
         _ => None,
     }
 }
 
-fn midnight(date: Date) -> Moment {
-    match date {
-        Date::Days(days) => Moment::Micros(i64::from(days) * MICROS_PER_DAY),
+/// `None` for a day beyond the moments that 64 bits can tell: PostgreSQL's
+/// dates end in the year 5874897. It then equals the same date only.
+fn midnight(date: Date) -> Option<Moment> {
+    Some(match date {
+        Date::Days(days) => Moment::Micros(i64::from(days).checked_mul(MICROS_PER_DAY)?),
         Date::Infinity => Moment::Infinity,
         Date::NegInfinity => Moment::NegInfinity,
         Date::OffCalendar { year, month, day } => Moment::OffCalendar { year, month, day, micros: 0 },
-    }
+    })
 }
 
 fn instant(value: &Value<'_>, naive_zone_minutes: i32) -> Option<Moment> {
@@ -278,7 +292,7 @@ mod tests {
 
     fn cell(rule: Rule, value: Value<'_>) -> Vec<u8> {
         let mut out = Vec::new();
-        encode(rule, &value, &mut out);
+        encode(&rule, &value, &mut out);
         out
     }
 
@@ -356,11 +370,14 @@ mod tests {
         assert_ne!(cell(to(6), micros(1_500)), cell(to(6), micros(2_000)));
         let utc = Rule::Instant { digits: 6, rounding: Rounding::HalfUp, naive_zone_minutes: 60 };
         let ten = 36_000_000_000;
-        assert_eq!(cell(utc, micros(ten)), cell(utc, Value::Instant(Moment::Micros(ten - 3_600_000_000))));
-        assert_eq!(cell(utc, txt("1970-01-01T10:00:00+02:00")), cell(utc, txt("1970-01-01 08:00:00Z")));
-        assert_ne!(cell(utc, txt("yesterday")), cell(utc, Value::Null));
+        assert_eq!(
+            cell(utc.clone(), micros(ten)),
+            cell(utc.clone(), Value::Instant(Moment::Micros(ten - 3_600_000_000)))
+        );
+        assert_eq!(cell(utc.clone(), txt("1970-01-01T10:00:00+02:00")), cell(utc.clone(), txt("1970-01-01 08:00:00Z")));
+        assert_ne!(cell(utc.clone(), txt("yesterday")), cell(utc.clone(), Value::Null));
         let zero = Value::Timestamp(Moment::OffCalendar { year: 0, month: 0, day: 0, micros: 0 });
-        assert_ne!(cell(utc, zero), cell(utc, Value::Null));
+        assert_ne!(cell(utc.clone(), zero), cell(utc.clone(), Value::Null));
     }
 
     #[test]

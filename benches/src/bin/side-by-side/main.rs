@@ -30,6 +30,10 @@ use reladiff::Reladiff;
 use results::Results;
 use stage::Stages;
 
+/// As the `switchback` binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> Result<()> {
     if let Some(task) = contender::own_task()? {
