@@ -117,6 +117,8 @@ pub(super) fn meaning(rule: Rule, value: &Value<'_>) -> Meaning {
         },
         Rule::Json => match value {
             Value::Text(v) => document(v),
+            Value::Int(v) => document(&v.to_string()),
+            Value::F64(v) => document(&format!("{v:?}")),
             _ => None,
         },
         Rule::Set => match value {
