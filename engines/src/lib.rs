@@ -21,6 +21,7 @@ pub mod engine;
 pub mod error;
 #[cfg(feature = "mysql")]
 pub mod mysql;
+pub mod nested;
 pub mod pack;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -31,6 +32,7 @@ pub mod sqlite;
 pub mod table;
 pub mod url;
 pub mod value;
+pub mod wkb;
 
 pub use batch::{DecodeRows, RawBatch};
 #[cfg(feature = "driver")]
@@ -38,7 +40,8 @@ pub use database::{ConnectOptions, Database, ReadRequest, Scope, connect};
 pub use decimal::Decimal;
 pub use engine::{Engine, Flavor, ServerInfo};
 pub use error::{Cause, Class, ConnectFault, Error, QueryFault, Result};
+pub use nested::{Array, Dimension, Entry, Range};
 pub use range::{KeyRange, KeyValues};
-pub use table::{Column, ForeignKey, Key, Logical, Table, TableRef};
+pub use table::{Column, Element, Field, ForeignKey, Key, Logical, Notation, Shape, Table, TableRef};
 pub use url::DatabaseUrl;
 pub use value::{Date, Moment, OwnedValue, Value};

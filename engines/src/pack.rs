@@ -6,8 +6,11 @@
 //! its scale. Never written to disk, so it has no version.
 
 use std::borrow::Cow;
+use std::ops::Bound;
 
 use crate::decimal::Decimal;
+use crate::nested::{Array, Dimension, Entry, Range};
+use crate::table::Shape;
 use crate::value::{Date, Moment, Value};
 
 const NULL: u8 = 0;
@@ -34,11 +37,33 @@ const UUID: u8 = 20;
 const JSON: u8 = 21;
 const BITS: u8 = 22;
 const SET: u8 = 23;
+const ARRAY: u8 = 24;
+const RANGE: u8 = 25;
+const MULTIRANGE: u8 = 26;
+const COMPOSITE: u8 = 27;
+const MAP: u8 = 28;
+const SHAPE: u8 = 29;
+const GEOMETRY: u8 = 30;
+const VECTOR: u8 = 31;
+/// A list within a value, of no kind of its own.
+const ELEMENTS: u8 = 32;
 
 const FINITE: u8 = 0;
 const POS_INFINITY: u8 = 1;
 const NEG_INFINITY: u8 = 2;
 const OFF_CALENDAR: u8 = 3;
+
+const EMPTY_RANGE: u8 = 0;
+const SPAN: u8 = 1;
+const UNBOUNDED: u8 = 0;
+const INCLUDED: u8 = 1;
+const EXCLUDED: u8 = 2;
+
+/// Types of a catalog are bounded far below.
+const DEPTH_MAX: u32 = 64;
+
+const SHAPES: [Shape; 7] =
+    [Shape::Point, Shape::Line, Shape::Segment, Shape::Box, Shape::Path, Shape::Polygon, Shape::Circle];
 
 /// Appends `value`.
 pub fn pack(value: &Value<'_>, out: &mut Vec<u8>) {
@@ -74,6 +99,61 @@ pub fn pack(value: &Value<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(bytes);
         }
         Value::Set(v) => block(out, SET, v.as_bytes()),
+        Value::Array(v) => {
+            list(out, ARRAY, &v.dimensions, |d, out| {
+                out.extend_from_slice(&d.len.to_le_bytes());
+                out.extend_from_slice(&d.lower.to_le_bytes());
+            });
+            list(out, ELEMENTS, &v.elements, pack);
+        }
+        Value::Range(v) => {
+            out.push(RANGE);
+            range(v, out);
+        }
+        Value::Multirange(v) => list(out, MULTIRANGE, v, range),
+        Value::Composite(v) => list(out, COMPOSITE, v, pack),
+        Value::Map(v) => list(out, MAP, v, |entry, out| {
+            block(out, TEXT, entry.key.as_bytes());
+            match &entry.value {
+                Some(v) => block(out, TEXT, v.as_bytes()),
+                None => out.push(NULL),
+            }
+        }),
+        Value::Shape { kind, closed, coordinates } => {
+            fixed(out, SHAPE, &[*kind as u8, u8::from(*closed)]);
+            list(out, ELEMENTS, coordinates, |v, out| out.extend_from_slice(&v.to_bits().to_le_bytes()));
+        }
+        Value::Geometry { srid, wkb } => {
+            fixed(out, GEOMETRY, &srid.to_le_bytes());
+            block(out, BYTES, wkb);
+        }
+        Value::Vector(v) => block(out, VECTOR, v),
+    }
+}
+
+fn list<T>(out: &mut Vec<u8>, tag: u8, items: &[T], put: impl Fn(&T, &mut Vec<u8>)) {
+    fixed(out, tag, &(items.len() as u64).to_le_bytes());
+    items.iter().for_each(|item| put(item, out));
+}
+
+fn range(range: &Range<'_>, out: &mut Vec<u8>) {
+    let Range::Span { lower, upper } = range else {
+        out.push(EMPTY_RANGE);
+        return;
+    };
+    out.push(SPAN);
+    for bound in [lower, upper] {
+        match bound {
+            Bound::Included(v) => {
+                out.push(INCLUDED);
+                pack(v, out);
+            }
+            Bound::Excluded(v) => {
+                out.push(EXCLUDED);
+                pack(v, out);
+            }
+            Bound::Unbounded => out.push(UNBOUNDED),
+        }
     }
 }
 
@@ -130,7 +210,7 @@ fn moment(out: &mut Vec<u8>, tag: u8, v: Moment) {
 /// The values packed in `bytes`; `None` if it isn't what [`pack`] wrote.
 #[must_use]
 pub fn unpack_all(bytes: &[u8]) -> Option<Vec<Value<'_>>> {
-    let mut reader = Unpacker { rest: bytes };
+    let mut reader = Unpacker { rest: bytes, depth: 0 };
     let mut values = Vec::new();
     while !reader.rest.is_empty() {
         values.push(reader.value()?);
@@ -140,6 +220,7 @@ pub fn unpack_all(bytes: &[u8]) -> Option<Vec<Value<'_>>> {
 
 struct Unpacker<'a> {
     rest: &'a [u8],
+    depth: u32,
 }
 
 impl<'a> Unpacker<'a> {
@@ -179,8 +260,84 @@ impl<'a> Unpacker<'a> {
             JSON => Value::Json(Cow::Borrowed(self.text()?)),
             BITS => Value::Bits { len: u32::from_le_bytes(self.array()?), bytes: Cow::Borrowed(self.block()?) },
             SET => Value::Set(Cow::Borrowed(self.text()?)),
+            nested if self.depth < DEPTH_MAX => {
+                self.depth += 1;
+                let value = self.nested(nested)?;
+                self.depth -= 1;
+                value
+            }
             _ => return None,
         })
+    }
+
+    fn nested(&mut self, tag: u8) -> Option<Value<'a>> {
+        Some(match tag {
+            ARRAY => {
+                let dimension = |u: &mut Self| {
+                    Some(Dimension { len: u32::from_le_bytes(u.array()?), lower: i32::from_le_bytes(u.array()?) })
+                };
+                let dimensions = self.list(dimension)?;
+                Value::Array(Box::new(Array { dimensions, elements: self.tagged_list(Self::value)? }))
+            }
+            RANGE => Value::Range(Box::new(self.range()?)),
+            MULTIRANGE => Value::Multirange(self.list(Self::range)?),
+            COMPOSITE => Value::Composite(self.list(Self::value)?),
+            MAP => Value::Map(self.list(Self::entry)?),
+            SHAPE => {
+                let kind = self.byte()?;
+                let kind = *SHAPES.iter().find(|shape| **shape as u8 == kind)?;
+                let closed = self.byte()? == 1;
+                let coordinates = self.tagged_list(|u| u.array().map(f64::from_le_bytes))?;
+                Value::Shape { kind, closed, coordinates }
+            }
+            GEOMETRY => {
+                let srid = u32::from_le_bytes(self.array()?);
+                let Value::Bytes(wkb) = self.value()? else { return None };
+                Value::Geometry { srid, wkb }
+            }
+            VECTOR => Value::Vector(Cow::Borrowed(self.block()?)),
+            _ => return None,
+        })
+    }
+
+    fn tagged_list<T>(&mut self, item: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        if self.byte()? == ELEMENTS { self.list(item) } else { None }
+    }
+
+    fn list<T>(&mut self, item: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let count = usize::try_from(u64::from_le_bytes(self.array()?)).ok()?;
+        // Each item takes a byte at least, which bounds what is set aside.
+        if count > self.rest.len() {
+            return None;
+        }
+        (0..count).map(|_| item(self)).collect()
+    }
+
+    fn range(&mut self) -> Option<Range<'a>> {
+        match self.byte()? {
+            EMPTY_RANGE => Some(Range::Empty),
+            SPAN => Some(Range::Span { lower: self.bound()?, upper: self.bound()? }),
+            _ => None,
+        }
+    }
+
+    fn bound(&mut self) -> Option<Bound<Value<'a>>> {
+        Some(match self.byte()? {
+            UNBOUNDED => Bound::Unbounded,
+            INCLUDED => Bound::Included(self.value()?),
+            EXCLUDED => Bound::Excluded(self.value()?),
+            _ => return None,
+        })
+    }
+
+    fn entry(&mut self) -> Option<Entry<'a>> {
+        let Value::Text(key) = self.value()? else { return None };
+        let value = match self.value()? {
+            Value::Text(v) => Some(v),
+            Value::Null => None,
+            _ => return None,
+        };
+        Some(Entry { key, value })
     }
 
     fn byte(&mut self) -> Option<u8> {
@@ -269,6 +426,21 @@ mod tests {
             Value::Json("{}".into()),
             Value::Bits { len: 3, bytes: vec![0xA0].into() },
             Value::Set("a,b".into()),
+            Value::Array(Box::new(Array::list(vec![]))),
+            Value::Array(Box::new(Array {
+                dimensions: vec![Dimension { len: 2, lower: -1 }, Dimension { len: 1, lower: 1 }],
+                elements: vec![Value::Null, Value::Text("x".into())],
+            })),
+            Value::Range(Box::new(Range::Empty)),
+            Value::Multirange(vec![
+                Range::Span { lower: Bound::Unbounded, upper: Bound::Excluded(Value::Int(3)) },
+                Range::Span { lower: Bound::Included(Value::Int(5)), upper: Bound::Unbounded },
+            ]),
+            Value::Composite(vec![Value::Null, Value::Composite(vec![Value::Bool(true)])]),
+            Value::Map(vec![Entry { key: "a".into(), value: None }, Entry { key: "".into(), value: Some("b".into()) }]),
+            Value::Shape { kind: Shape::Path, closed: true, coordinates: vec![-0.0, 1.0] },
+            Value::Geometry { srid: 4326, wkb: vec![1, 2].into() },
+            Value::Vector(vec![0; 8].into()),
         ];
         let mut packed = Vec::new();
         values.iter().for_each(|v| pack(v, &mut packed));

@@ -71,7 +71,11 @@ pub struct ForeignKey {
 }
 
 /// What a column's declared type means, whatever the engine calls it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+///
+/// A type that is made of others holds their descriptions, so that a column can
+/// be decoded and compared without another look into the catalog, also after
+/// its description was stored and loaded again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Logical {
     Bool,
@@ -132,6 +136,91 @@ pub enum Logical {
     },
     /// A network address in the server's canonical text.
     Network,
+    /// Of any number of dimensions, each with its own lower bound.
+    Array {
+        element: Box<Element>,
+    },
+    Range {
+        bound: Box<Element>,
+    },
+    Multirange {
+        bound: Box<Element>,
+    },
+    Composite {
+        fields: Vec<Field>,
+    },
+    /// `hstore`: text to text or NULL.
+    Map,
+    /// PostgreSQL's geometric types, which have no coordinate system.
+    Shape {
+        kind: Shape,
+    },
+    /// A geometry with the number of its coordinate system; `srid` where the
+    /// column takes no other.
+    Geometry {
+        srid: Option<u32>,
+    },
+    /// Single-precision floats, of a fixed number where `dimensions` says so.
+    Vector {
+        dimensions: Option<u32>,
+    },
+    /// A type that is known by the text in which its server writes it.
+    Notation {
+        kind: Notation,
+    },
+}
+
+/// A type within another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Element {
+    /// As in [`Column::native`], without modifiers.
+    pub native: String,
+    pub logical: Logical,
+}
+
+/// One field of a composite type.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    pub name: String,
+    pub element: Element,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    Point,
+    /// The three coefficients of its equation.
+    Line,
+    Segment,
+    /// Two opposite corners.
+    Box,
+    Path,
+    Polygon,
+    /// The centre and the radius.
+    Circle,
+}
+
+/// What a [`Logical::Notation`] is a text of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notation {
+    TextSearchVector,
+    TextSearchQuery,
+    JsonPath,
+    /// A position in the server's write-ahead log.
+    LogPosition,
+    /// `ltree`: labels from the root down.
+    LabelPath,
+    LabelPattern,
+    LabelSearch,
+    /// The name of a table, type, role or other object of the database.
+    ObjectName,
+    /// Which transactions were visible.
+    Snapshot,
+    /// Where a row lies in its table's file.
+    RowPosition,
 }
 
 impl Table {

@@ -5,11 +5,13 @@
 //! that is what [`crate::canon`] does, by rule, for both sides alike.
 //!
 //! A value borrows from the bytes it was decoded from, so that reading a row
-//! allocates nothing.
+//! allocates nothing, except for values that are made of others.
 
 use std::borrow::Cow;
 
 use crate::decimal::Decimal;
+use crate::nested::{Array, Entry, Range};
+use crate::table::Shape;
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +53,27 @@ pub enum Value<'a> {
     },
     /// The labels of a MySQL `SET`, comma-separated in the order of definition.
     Set(Cow<'a, str>),
+    Array(Box<Array<'a>>),
+    Range(Box<Range<'a>>),
+    /// In ascending order, as the server keeps them.
+    Multirange(Vec<Range<'a>>),
+    /// A value for each field of the type.
+    Composite(Vec<Self>),
+    /// Each key once, in the server's order.
+    Map(Vec<Entry<'a>>),
+    Shape {
+        kind: Shape,
+        /// Whether a path returns to its first point; false for other shapes.
+        closed: bool,
+        coordinates: Vec<f64>,
+    },
+    Geometry {
+        srid: u32,
+        /// Well-known binary.
+        wkb: Cow<'a, [u8]>,
+    },
+    /// Single-precision floats, four bytes each, little-endian.
+    Vector(Cow<'a, [u8]>),
 }
 
 /// A calendar date, proleptic Gregorian.
@@ -116,6 +139,14 @@ impl Value<'_> {
             Self::Json(v) => Value::Json(Cow::Owned(v.into_owned())),
             Self::Bits { len, bytes } => Value::Bits { len, bytes: Cow::Owned(bytes.into_owned()) },
             Self::Set(v) => Value::Set(Cow::Owned(v.into_owned())),
+            Self::Array(v) => Value::Array(Box::new(v.into_owned())),
+            Self::Range(v) => Value::Range(Box::new(v.into_owned())),
+            Self::Multirange(v) => Value::Multirange(v.into_iter().map(Range::into_owned).collect()),
+            Self::Composite(v) => Value::Composite(v.into_iter().map(Value::into_owned).collect()),
+            Self::Map(v) => Value::Map(v.into_iter().map(Entry::into_owned).collect()),
+            Self::Shape { kind, closed, coordinates } => Value::Shape { kind, closed, coordinates },
+            Self::Geometry { srid, wkb } => Value::Geometry { srid, wkb: Cow::Owned(wkb.into_owned()) },
+            Self::Vector(v) => Value::Vector(Cow::Owned(v.into_owned())),
         }
     }
 
@@ -124,7 +155,13 @@ impl Value<'_> {
     pub fn size_bytes(&self) -> usize {
         let heap = match self {
             Self::Text(v) | Self::Json(v) | Self::Set(v) => v.len(),
-            Self::Bytes(v) | Self::Bits { bytes: v, .. } => v.len(),
+            Self::Bytes(v) | Self::Bits { bytes: v, .. } | Self::Geometry { wkb: v, .. } | Self::Vector(v) => v.len(),
+            Self::Array(v) => v.size_bytes(),
+            Self::Range(v) => v.size_bytes(),
+            Self::Multirange(v) => v.iter().map(Range::size_bytes).sum(),
+            Self::Composite(v) => v.iter().map(Value::size_bytes).sum(),
+            Self::Map(v) => v.iter().map(Entry::size_bytes).sum(),
+            Self::Shape { coordinates, .. } => std::mem::size_of_val(coordinates.as_slice()),
             Self::Decimal(v) => v.heap_bytes(),
             Self::Null
             | Self::Bool(_)

@@ -186,7 +186,7 @@ pub(crate) fn sqlite_cases() -> Vec<Case> {
 /// A table with a key and one column for each case.
 pub(crate) fn plan_of(engine: Engine, cases: &[Case]) -> TablePlan {
     let mut columns = vec![required("id", "bigint", INT)];
-    columns.extend(cases.iter().map(|case| column(case.name, case.name, case.logical)));
+    columns.extend(cases.iter().map(|case| column(case.name, case.name, case.logical.clone())));
     let table = table((engine != Engine::Sqlite).then_some("public"), "every_type", columns, &[0]);
     plan(engine, table.clone(), engine, table)
 }

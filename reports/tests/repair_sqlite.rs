@@ -127,7 +127,7 @@ fn value(row: &sqlx::sqlite::SqliteRow, i: usize) -> OwnedValue {
 fn cells(plan: &TablePlan, row: &[OwnedValue], columns: std::ops::Range<usize>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for i in columns {
-        canon::encode(plan.columns[i].rule, &row[i], &mut bytes);
+        canon::encode(&plan.columns[i].rule, &row[i], &mut bytes);
     }
     bytes
 }

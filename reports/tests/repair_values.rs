@@ -152,16 +152,16 @@ fn values_are_converted_to_the_targets_type_or_named() {
         (
             "instant to timestamp",
             converted(
-                (Postgres, instant),
-                (MySql, timestamp),
+                (Postgres, instant.clone()),
+                (MySql, timestamp.clone()),
                 &[Value::Instant(at(0)), Value::Instant(Moment::Infinity)],
             ),
         ),
         (
             "timestamp to instant",
             converted(
-                (MySql, timestamp),
-                (Postgres, instant),
+                (MySql, timestamp.clone()),
+                (Postgres, instant.clone()),
                 &[Value::Timestamp(at(7_200_000_000)), Value::Timestamp(off)],
             ),
         ),
@@ -169,14 +169,14 @@ fn values_are_converted_to_the_targets_type_or_named() {
             "date to timestamp",
             converted(
                 (Postgres, Logical::Date),
-                (MySql, timestamp),
+                (MySql, timestamp.clone()),
                 &[Value::Date(Date::Days(1)), Value::Date(Date::Days(-719_163))],
             ),
         ),
         (
             "timestamp to date",
             converted(
-                (MySql, timestamp),
+                (MySql, timestamp.clone()),
                 (Postgres, Logical::Date),
                 &[Value::Timestamp(at(86_400_000_000)), Value::Timestamp(at(1))],
             ),
@@ -189,12 +189,12 @@ fn values_are_converted_to_the_targets_type_or_named() {
                 &[Value::Date(Date::Days(1)), Value::Date(Date::Infinity)],
             ),
         ),
-        ("instant to SQLite", converted((Postgres, instant), (Sqlite, TEXT), &[Value::Instant(at(1_500_000))])),
+        ("instant to SQLite", converted((Postgres, instant.clone()), (Sqlite, TEXT), &[Value::Instant(at(1_500_000))])),
         (
             "SQLite to instant",
             converted(
                 (Sqlite, TEXT),
-                (Postgres, instant),
+                (Postgres, instant.clone()),
                 &[text("1970-01-01T02:00:00+02:00"), text("1970-01-01 00:00:01"), text("soon")],
             ),
         ),

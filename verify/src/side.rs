@@ -30,7 +30,7 @@ impl SideAccess {
             Side::Target => (&plan.target, plan.target_columns()),
         };
         let decoder = database.decoder(table, &columns)?;
-        let rules: Arc<[Rule]> = plan.columns.iter().map(|c| c.rule).collect();
+        let rules: Arc<[Rule]> = plan.columns.iter().map(|c| c.rule.clone()).collect();
         let hasher = RowHasher { decoder, rules, key_len: plan.key_len, key };
         Ok(Self { side, database, plan, columns, hasher })
     }

@@ -157,12 +157,12 @@ fn line(table: &str, kind: &str, key: &str, changed: &[&str], source: u64, targe
 fn cells(plan: &TablePlan, values: &[Value<'_>]) -> String {
     let mut out = Vec::new();
     for (pair, value) in plan.columns.iter().zip(values) {
-        match (pair.rule, value) {
+        match (&pair.rule, value) {
             // Between two MySQL servers the sample's UUIDs are 16 bytes.
             (Rule::Bytes { .. }, Value::Uuid(v)) => {
-                canon::encode(pair.rule, &Value::Bytes(v.to_vec().into()), &mut out)
+                canon::encode(&pair.rule, &Value::Bytes(v.to_vec().into()), &mut out)
             }
-            _ => canon::encode(pair.rule, value, &mut out),
+            _ => canon::encode(&pair.rule, value, &mut out),
         }
     }
     // The kinds of key in the sample; a new one must be thought about.

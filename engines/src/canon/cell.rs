@@ -37,6 +37,14 @@ pub(super) mod tag {
     pub(in crate::canon) const JSON: u8 = 0x11;
     pub(in crate::canon) const BITS: u8 = 0x12;
     pub(in crate::canon) const SET: u8 = 0x13;
+    pub(in crate::canon) const ARRAY: u8 = 0x20;
+    pub(in crate::canon) const RANGE: u8 = 0x21;
+    pub(in crate::canon) const MULTIRANGE: u8 = 0x22;
+    pub(in crate::canon) const COMPOSITE: u8 = 0x23;
+    pub(in crate::canon) const MAP: u8 = 0x24;
+    pub(in crate::canon) const SHAPE: u8 = 0x25;
+    pub(in crate::canon) const GEOMETRY: u8 = 0x26;
+    pub(in crate::canon) const VECTOR: u8 = 0x27;
 }
 
 /// Twice what the decimals of any engine reach, so that a few bytes cannot speak
@@ -150,13 +158,15 @@ pub(super) fn put_moment(out: &mut Vec<u8>, tag: u8, v: Moment) {
 /// looked up again, and differences that are shown.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
-    rest: &'a [u8],
+    pub(super) rest: &'a [u8],
+    /// Of the cell that is being read, within others.
+    pub(super) depth: u32,
 }
 
 impl<'a> Reader<'a> {
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self { rest: bytes, depth: 0 }
     }
 
     #[must_use]
@@ -173,8 +183,15 @@ impl<'a> Reader<'a> {
                 let scale = self.scale()?;
                 let zigzag = self.unsigned_wide()?;
                 let coefficient = ((zigzag >> 1) as i128) ^ -((zigzag & 1) as i128);
-                let digits = coefficient.unsigned_abs().to_string().into_bytes();
-                Value::Decimal(Decimal::from_digits(coefficient < 0, &digits, scale))
+                // Beside doubles an integer is exact and a decimal is rounded, so
+                // what may be the one must not come back as the other.
+                match unsigned_integer(coefficient, scale) {
+                    Some(v) => Value::UInt(v),
+                    None => {
+                        let digits = coefficient.unsigned_abs().to_string().into_bytes();
+                        Value::Decimal(Decimal::from_digits(coefficient < 0, &digits, scale))
+                    }
+                }
             }
             tag::BIG_DECIMAL => {
                 let negative = self.byte()? == 1;
@@ -207,17 +224,17 @@ impl<'a> Reader<'a> {
                 Value::Bits { len, bytes: Cow::Borrowed(self.take(len.div_ceil(8) as usize)?) }
             }
             tag::SET => Value::Set(Cow::Borrowed(self.text()?)),
-            _ => return None,
+            nested => return self.nested(nested),
         })
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
         Some(*first)
     }
 
-    fn take(&mut self, n: usize) -> Option<&'a [u8]> {
+    pub(super) fn take(&mut self, n: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(n)?;
         self.rest = rest;
         Some(taken)
@@ -235,11 +252,11 @@ impl<'a> Reader<'a> {
         None
     }
 
-    fn unsigned(&mut self) -> Option<u64> {
+    pub(super) fn unsigned(&mut self) -> Option<u64> {
         u64::try_from(self.unsigned_wide()?).ok()
     }
 
-    fn signed(&mut self) -> Option<i64> {
+    pub(super) fn signed(&mut self) -> Option<i64> {
         let zigzag = self.unsigned()?;
         Some(((zigzag >> 1) as i64) ^ -((zigzag & 1) as i64))
     }
@@ -248,12 +265,12 @@ impl<'a> Reader<'a> {
         self.signed().filter(|scale| scale.unsigned_abs() <= SCALE_MAX)
     }
 
-    fn block(&mut self) -> Option<&'a [u8]> {
+    pub(super) fn block(&mut self) -> Option<&'a [u8]> {
         let len = usize::try_from(self.unsigned()?).ok()?;
         self.take(len)
     }
 
-    fn text(&mut self) -> Option<&'a str> {
+    pub(super) fn text(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.block()?).ok()
     }
 
@@ -282,6 +299,11 @@ impl<'a> Reader<'a> {
             _ => return None,
         })
     }
+}
+
+fn unsigned_integer(coefficient: i128, scale: i64) -> Option<u64> {
+    let power = u32::try_from(scale.checked_neg()?).ok()?;
+    u64::try_from(coefficient.checked_mul(10i128.checked_pow(power)?)?).ok()
 }
 
 /// All cells of `bytes`; `None` when they are not canonical cells throughout.

@@ -6,7 +6,7 @@
 
 use super::cell::{put_block, put_date, put_decimal, put_f64, put_int, put_moment, put_signed, put_unsigned, tag};
 use super::rule::Rule;
-use super::{json, text};
+use super::{json, nested, text};
 use crate::decimal::{Decimal, Shortest};
 use crate::value::{Date, Moment, Value};
 
@@ -14,12 +14,12 @@ const MICROS_PER_MINUTE: i64 = 60_000_000;
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// Appends the canonical cell of `value` under `rule`.
-pub fn encode(rule: Rule, value: &Value<'_>, out: &mut Vec<u8>) {
+pub fn encode(rule: &Rule, value: &Value<'_>, out: &mut Vec<u8>) {
     if value.is_null() {
         out.push(tag::NULL);
         return;
     }
-    match rule {
+    match *rule {
         Rule::Number => number(value, out),
         Rule::Double => double(value, out),
         Rule::Single => single(value, out),
@@ -67,16 +67,19 @@ pub fn encode(rule: Rule, value: &Value<'_>, out: &mut Vec<u8>) {
             Value::Json(v) | Value::Text(v) => put_json(v, value, out),
             _ => natural(value, out),
         },
+        Rule::Array { .. } | Rule::Range { .. } | Rule::Multirange { .. } | Rule::Composite { .. } => {
+            nested::encode(rule, value, out);
+        }
         Rule::Set => match value {
             Value::Set(v) | Value::Text(v) => set(v, out),
             _ => natural(value, out),
         },
-        Rule::Bits => natural(value, out),
+        Rule::Bits | Rule::Map | Rule::Shape | Rule::Geometry | Rule::Vector => natural(value, out),
     }
 }
 
 /// The value as itself.
-fn natural(value: &Value<'_>, out: &mut Vec<u8>) {
+pub(super) fn natural(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.push(tag::NULL),
         Value::Bool(v) => put_int(out, i64::from(*v)),
@@ -116,19 +119,30 @@ fn natural(value: &Value<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(bytes);
         }
         Value::Set(v) => put_block(out, tag::SET, v.as_bytes()),
+        Value::Array(_)
+        | Value::Range(_)
+        | Value::Multirange(_)
+        | Value::Composite(_)
+        | Value::Map(_)
+        | Value::Shape { .. }
+        | Value::Geometry { .. }
+        | Value::Vector(_) => nested::put(value, out),
     }
 }
 
-/// One NaN, one zero.
 fn put_double(out: &mut Vec<u8>, v: f64) {
-    let v = if v.is_nan() {
+    put_f64(out, one_double(v));
+}
+
+/// One NaN, one zero.
+pub(super) fn one_double(v: f64) -> f64 {
+    if v.is_nan() {
         f64::NAN
     } else if v == 0.0 {
         0.0
     } else {
         v
-    };
-    put_f64(out, v);
+    }
 }
 
 fn number(value: &Value<'_>, out: &mut Vec<u8>) {
@@ -278,7 +292,7 @@ mod tests {
 
     fn cell(rule: Rule, value: Value<'_>) -> Vec<u8> {
         let mut out = Vec::new();
-        encode(rule, &value, &mut out);
+        encode(&rule, &value, &mut out);
         out
     }
 
@@ -356,11 +370,14 @@ mod tests {
         assert_ne!(cell(to(6), micros(1_500)), cell(to(6), micros(2_000)));
         let utc = Rule::Instant { digits: 6, rounding: Rounding::HalfUp, naive_zone_minutes: 60 };
         let ten = 36_000_000_000;
-        assert_eq!(cell(utc, micros(ten)), cell(utc, Value::Instant(Moment::Micros(ten - 3_600_000_000))));
-        assert_eq!(cell(utc, txt("1970-01-01T10:00:00+02:00")), cell(utc, txt("1970-01-01 08:00:00Z")));
-        assert_ne!(cell(utc, txt("yesterday")), cell(utc, Value::Null));
+        assert_eq!(
+            cell(utc.clone(), micros(ten)),
+            cell(utc.clone(), Value::Instant(Moment::Micros(ten - 3_600_000_000)))
+        );
+        assert_eq!(cell(utc.clone(), txt("1970-01-01T10:00:00+02:00")), cell(utc.clone(), txt("1970-01-01 08:00:00Z")));
+        assert_ne!(cell(utc.clone(), txt("yesterday")), cell(utc.clone(), Value::Null));
         let zero = Value::Timestamp(Moment::OffCalendar { year: 0, month: 0, day: 0, micros: 0 });
-        assert_ne!(cell(utc, zero), cell(utc, Value::Null));
+        assert_ne!(cell(utc.clone(), zero), cell(utc.clone(), Value::Null));
     }
 
     #[test]

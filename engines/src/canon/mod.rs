@@ -15,12 +15,16 @@
 //! - [`encode`]: value and rule to bytes.
 //! - [`cell`]: the byte format, and back to values.
 //! - [`json`]: the canonical form of JSON.
+//! - `nested_rule`: the decision for types that are made of others.
+//! - `nested`: cells that are made of cells.
 //! - [`rounding`]: how servers shorten the fraction of a second.
 //! - [`text`]: dates and identifiers that an engine keeps as text.
 
 pub mod cell;
 pub mod encode;
 pub mod json;
+mod nested;
+mod nested_rule;
 pub mod policy;
 pub mod rounding;
 pub mod rule;

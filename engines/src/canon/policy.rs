@@ -46,6 +46,9 @@ pub enum Policy {
     BitsAsInt,
     /// Network addresses equal their canonical text.
     NetworkText,
+    /// A value of a type that has its own notation (a text search vector, a label
+    /// path, a log position …) equals the text in which its server writes it.
+    NotationText,
 }
 
 impl Policy {
@@ -72,6 +75,7 @@ impl Policy {
             Self::SetMembers => "the members of a set have no order",
             Self::BitsAsInt => "bits are read as an unsigned number",
             Self::NetworkText => "a network address equals its canonical text",
+            Self::NotationText => "a value with a notation of its own equals the text in which its server writes it",
         }
     }
 }

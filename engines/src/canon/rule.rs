@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
+use super::nested_rule::{decide_nested, round_parts};
 use super::policy::{Policy, Settings};
 use super::rounding::Rounding;
 use crate::engine::{Engine, Flavor};
@@ -11,7 +12,7 @@ use crate::table::{Column, Logical};
 
 /// How the cells of one pair of columns become canonical bytes. The same rule
 /// serves both sides; it looks at the values, not at where they came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// Exact numbers: integers, decimals, booleans, bits.
@@ -50,6 +51,25 @@ pub enum Rule {
     Json,
     Bits,
     Set,
+    /// The bounds of each dimension count.
+    Array {
+        element: Box<Self>,
+    },
+    Range {
+        bound: Box<Self>,
+    },
+    Multirange {
+        bound: Box<Self>,
+    },
+    Composite {
+        fields: Vec<Self>,
+    },
+    /// Without order.
+    Map,
+    Shape,
+    /// The coordinate system and the bits of all coordinates.
+    Geometry,
+    Vector,
 }
 
 /// A rule, and the policies it stands on.
@@ -101,8 +121,8 @@ pub struct Side<'a> {
 /// names table and column and reports it, a column is never left out silently.
 pub fn pair(source: Side<'_>, target: Side<'_>, settings: &Settings) -> Result<PairRule, Incomparable> {
     let unknown = |side, s: Side<'_>| Incomparable::UnknownType { side, native: s.column.native.clone() };
-    let a = source.column.logical.ok_or_else(|| unknown("source", source))?;
-    let b = target.column.logical.ok_or_else(|| unknown("target", target))?;
+    let a = source.column.logical.as_ref().ok_or_else(|| unknown("source", source))?;
+    let b = target.column.logical.as_ref().ok_or_else(|| unknown("target", target))?;
     // Each pair is listed once; the other order is tried by swapping.
     if let Some(decided) = decide(a, b, settings).or_else(|| decide(b, a, settings)) {
         let mut rule = decided.ok_or_else(|| Incomparable::ZoneNeeded {
@@ -124,6 +144,7 @@ fn finished(mut rule: PairRule, source: Side<'_>, target: Side<'_>) -> PairRule 
     {
         *rounding = coarser_rounding(source, target);
     }
+    round_parts(&mut rule.rule, Rounding::of(source.engine, source.flavor));
     rule.policies.sort_unstable();
     rule.policies.dedup();
     rule
@@ -151,8 +172,8 @@ fn coarser_rounding(source: Side<'_>, target: Side<'_>) -> Rounding {
 fn sqlite_text(
     source: Side<'_>,
     target: Side<'_>,
-    a: Logical,
-    b: Logical,
+    a: &Logical,
+    b: &Logical,
     settings: &Settings,
 ) -> Result<PairRule, Incomparable> {
     let no_meaning = || Incomparable::NoCommonMeaning {
@@ -165,10 +186,10 @@ fn sqlite_text(
         (_, Engine::Sqlite) if matches!(b, Logical::Text { .. }) => a,
         _ => return Err(no_meaning()),
     };
-    let decided = match other {
+    let decided = match *other {
         // The column declares no zone, so the text that names none is in the one
         // that the operator declares.
-        Logical::Instant { digits } => decide(other, Logical::Timestamp { digits }, settings),
+        Logical::Instant { digits } => decide(other, &Logical::Timestamp { digits }, settings),
         Logical::Date | Logical::Time { .. } | Logical::TimeTz { .. } | Logical::Timestamp { .. } => {
             decide(other, other, settings)
         }
@@ -198,13 +219,21 @@ fn add_sqlite_policy(rule: &mut PairRule) {
         | Rule::Interval
         | Rule::Json
         | Rule::Bits
-        | Rule::Set => {}
+        | Rule::Set
+        | Rule::Array { .. }
+        | Rule::Range { .. }
+        | Rule::Multirange { .. }
+        | Rule::Composite { .. }
+        | Rule::Map
+        | Rule::Shape
+        | Rule::Geometry
+        | Rule::Vector => {}
     }
 }
 
 /// `None`: this order of the pair is not listed. `Some(None)`: it is, but the
 /// zone of the naive side has not been declared.
-fn decide(a: Logical, b: Logical, settings: &Settings) -> Option<Option<PairRule>> {
+pub(super) fn decide(a: &Logical, b: &Logical, settings: &Settings) -> Option<Option<PairRule>> {
     use Logical as L;
     use Policy as P;
     // The caller knows the servers, and with them the rounding.
@@ -252,13 +281,13 @@ fn decide(a: Logical, b: Logical, settings: &Settings) -> Option<Option<PairRule
         }
         (L::Date, L::Date) => plain(Rule::Date, &[]),
         (L::Date, L::Timestamp { .. }) => plain(timestamp(6), &[P::DateAsMidnight]),
-        (L::Time { digits: x }, L::Time { digits: y }) => plain(time(x.min(y)), precision(x, y)),
+        (L::Time { digits: x }, L::Time { digits: y }) => plain(time(*x.min(y)), precision(x, y)),
         (L::TimeTz { .. }, L::TimeTz { .. }) => plain(Rule::TimeTz, &[]),
-        (L::Timestamp { digits: x }, L::Timestamp { digits: y }) => plain(timestamp(x.min(y)), precision(x, y)),
-        (L::Instant { digits: x }, L::Instant { digits: y }) => plain(instant(x.min(y), 0), precision(x, y)),
+        (L::Timestamp { digits: x }, L::Timestamp { digits: y }) => plain(timestamp(*x.min(y)), precision(x, y)),
+        (L::Instant { digits: x }, L::Instant { digits: y }) => plain(instant(*x.min(y), 0), precision(x, y)),
         (L::Instant { digits: x }, L::Timestamp { digits: y }) => {
             Some(settings.naive_zone_minutes.map(|naive_zone_minutes| PairRule {
-                rule: instant(x.min(y), naive_zone_minutes),
+                rule: instant(*x.min(y), naive_zone_minutes),
                 policies: [&[P::NaiveZone], precision(x, y)].concat(),
             }))
         }
@@ -266,11 +295,11 @@ fn decide(a: Logical, b: Logical, settings: &Settings) -> Option<Option<PairRule
         (L::Json { .. }, L::Json { .. } | L::Text { .. }) => plain(Rule::Json, &[P::JsonMeaning]),
         (L::Bits { .. }, L::Bits { .. }) => plain(Rule::Bits, &[]),
         (L::Bits { .. }, L::Int { .. } | L::Bool) => plain(Rule::Number, &[P::BitsAsInt]),
-        _ => None,
+        _ => decide_nested(a, b, settings),
     }
 }
 
-fn precision(x: u8, y: u8) -> &'static [Policy] {
+fn precision(x: &u8, y: &u8) -> &'static [Policy] {
     if x == y { &[] } else { &[Policy::TimePrecision] }
 }
 
@@ -309,14 +338,14 @@ mod tests {
     #[test]
     fn the_zone_of_sqlite_text_is_the_declared_one_and_never_guessed() {
         let instant = Logical::Instant { digits: 6 };
-        let undeclared = decided((LITE, TEXT), (PG, instant), &Settings::default());
+        let undeclared = decided((LITE, TEXT), (PG, instant.clone()), &Settings::default());
         assert!(matches!(undeclared, Err(Incomparable::ZoneNeeded { .. })), "{undeclared:?}");
-        let declared = decided((LITE, TEXT), (PG, instant), &UTC_PLUS_1).unwrap();
+        let declared = decided((LITE, TEXT), (PG, instant.clone()), &UTC_PLUS_1).unwrap();
         let rounding = Rounding::HalfFrom2000;
         assert_eq!(declared.rule, Rule::Instant { digits: 6, rounding, naive_zone_minutes: 60 });
         assert_eq!(declared.policies, [Policy::NaiveZone, Policy::SqliteTemporalText]);
         // Declared as points in time, what names no zone is UTC.
-        let zoned = decided((LITE, instant), (PG, instant), &UTC_PLUS_1).unwrap();
+        let zoned = decided((LITE, instant.clone()), (PG, instant.clone()), &UTC_PLUS_1).unwrap();
         assert_eq!(zoned.rule, Rule::Instant { digits: 6, rounding, naive_zone_minutes: 0 });
         assert_eq!(zoned.policies, [Policy::SqliteTemporalText]);
     }
@@ -325,14 +354,14 @@ mod tests {
     fn every_equality_of_sqlite_beyond_identity_is_a_named_policy() {
         let bytes = Logical::Bytes { bytes_max: None };
         let policies = |a, b| decided(a, b, &Settings::default()).unwrap().policies;
-        assert_eq!(policies((LITE, bytes), (LITE, bytes)), [Policy::TextAsBytes]);
-        assert_eq!(policies((LITE, bytes), (PG, bytes)), [Policy::TextAsBytes]);
+        assert_eq!(policies((LITE, bytes.clone()), (LITE, bytes.clone())), [Policy::TextAsBytes]);
+        assert_eq!(policies((LITE, bytes.clone()), (PG, bytes.clone())), [Policy::TextAsBytes]);
         assert_eq!(policies((LITE, Logical::Uuid), (LITE, Logical::Uuid)), [Policy::UuidSpelling]);
         assert_eq!(
             policies((LITE, Logical::TimeTz { digits: 6 }), (PG, Logical::TimeTz { digits: 6 })),
             [Policy::SqliteTemporalText]
         );
-        assert!(policies((PG, bytes), (MY, bytes)).is_empty());
+        assert!(policies((PG, bytes.clone()), (MY, bytes.clone())).is_empty());
         assert!(policies((PG, Logical::Uuid), (MARIA, Logical::Uuid)).is_empty());
     }
 
@@ -348,14 +377,14 @@ mod tests {
                 decided((a.0, instant(a.1)), (b.0, instant(b.1)), &UTC_PLUS_1).unwrap().rule,
                 decided((a.0, time(a.1)), (b.0, time(b.1)), &UTC_PLUS_1).unwrap().rule,
             ];
-            let of = |rule| match rule {
+            let of = |rule: &Rule| match rule {
                 Rule::Timestamp { rounding, .. } | Rule::Instant { rounding, .. } | Rule::Time { rounding, .. } => {
-                    rounding
+                    *rounding
                 }
                 other => panic!("{other:?}"),
             };
-            let first = of(all[0]);
-            assert!(all.into_iter().all(|rule| of(rule) == first), "{all:?}");
+            let first = of(&all[0]);
+            assert!(all.iter().all(|rule| of(rule) == first), "{all:?}");
             first
         };
         assert_eq!(rounding((PG, 6), (MY, 0)), Rounding::HalfUp);

@@ -64,7 +64,7 @@ impl RowDecoder {
             return Err(self.fault(None, "the server sends another number of columns than were asked for"));
         }
         for (cell, definition) in self.columns.iter().zip(definitions) {
-            let expected = types::layout(cell.logical);
+            let expected = types::layout(&cell.logical);
             let is_integer = matches!(cell.logical, Logical::Int { .. });
             if !expected.is_some_and(|(kind, unsigned)| {
                 kind == definition.kind && (!is_integer || unsigned == definition.unsigned)
@@ -149,10 +149,10 @@ fn joined(bytes: &[u8], mut at: usize) -> Option<(Vec<u8>, usize)> {
 }
 
 fn cell(table: &Table, column: &Column) -> Result<Cell> {
-    match column.logical {
+    match &column.logical {
         Some(logical) if types::layout(logical).is_some() => Ok(Cell {
             name: column.name.clone(),
-            logical,
+            logical: logical.clone(),
             text: match Charset::of(column.collation.as_deref()) {
                 Charset::Utf8 | Charset::Whole(_) => Text::Any,
                 Charset::Ascii => Text::Ascii,
@@ -195,9 +195,18 @@ impl Cell {
                 _ => return Err("a BIT(1) is neither 0 nor 1"),
             },
             Logical::Bits { len } => bits(len.unwrap_or(0), block(cursor)?)?,
-            Logical::SqliteNumeric | Logical::TimeTz { .. } | Logical::Interval => {
-                return Err("MySQL has no such type");
-            }
+            Logical::Geometry { .. } => geometry(block(cursor)?)?,
+            Logical::Vector { .. } => Value::Vector(Cow::Borrowed(block(cursor)?)),
+            Logical::SqliteNumeric
+            | Logical::TimeTz { .. }
+            | Logical::Interval
+            | Logical::Array { .. }
+            | Logical::Range { .. }
+            | Logical::Multirange { .. }
+            | Logical::Composite { .. }
+            | Logical::Map
+            | Logical::Shape { .. }
+            | Logical::Notation { .. } => return Err("MySQL has no such type"),
         })
     }
 
@@ -356,6 +365,13 @@ fn time(bytes: &[u8]) -> Result<i64, Fault> {
 /// 36 characters, as MariaDB writes it.
 fn uuid(bytes: &[u8]) -> Result<[u8; 16], Fault> {
     uuid::Uuid::try_parse_ascii(bytes).map(uuid::Uuid::into_bytes).map_err(|_| "a UUID is none")
+}
+
+/// The number of the coordinate system, and WKB: the form in which both servers
+/// keep a geometry.
+fn geometry(bytes: &[u8]) -> Result<Value<'_>, Fault> {
+    let (srid, wkb) = bytes.split_first_chunk().ok_or("a geometry has no coordinate system")?;
+    Ok(Value::Geometry { srid: u32::from_le_bytes(*srid), wkb: Cow::Borrowed(wkb) })
 }
 
 /// MySQL puts the unused bits first; we want them last.

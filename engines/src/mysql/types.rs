@@ -22,8 +22,8 @@ pub(super) struct Native {
 }
 
 impl Native {
-    /// What the type means; `None` when it has no canonical form: the spatial
-    /// types, VECTOR, and whatever a later server brings.
+    /// What the type means; `None` when it has no canonical form: whatever a later
+    /// server brings.
     pub(super) fn logical(&self, flavor: Flavor) -> Option<Logical> {
         let unsigned = self.whole.contains(" unsigned");
         let digits = u8::try_from(self.digits.unwrap_or(0)).ok()?;
@@ -61,15 +61,23 @@ impl Native {
             "set" => Logical::Set,
             "uuid" => Logical::Uuid,
             "inet4" | "inet6" => Logical::Network,
+            "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring" | "multipolygon"
+            | "geomcollection" | "geometrycollection" => Logical::Geometry { srid: None },
+            "vector" => Logical::Vector { dimensions: in_parentheses(&self.whole) },
             _ => return None,
         })
     }
 }
 
+/// The number of `vector(3)`.
+fn in_parentheses(whole: &str) -> Option<u32> {
+    whole.split_once('(')?.1.split_once(')')?.0.parse().ok()
+}
+
 /// The layout of `logical` in a binary row, and whether its integers have no
 /// sign; `None` where MySQL has no such type.
-pub(super) fn layout(logical: Logical) -> Option<(ColumnType, bool)> {
-    Some(match logical {
+pub(super) fn layout(logical: &Logical) -> Option<(ColumnType, bool)> {
+    Some(match *logical {
         Logical::Int { bits: 8, unsigned } => (ColumnType::Int1, unsigned),
         Logical::Int { bits: 16, unsigned } => (ColumnType::Int2, unsigned),
         Logical::Int { bits: 24 | 32, unsigned } => (ColumnType::Int4, unsigned),
@@ -90,8 +98,20 @@ pub(super) fn layout(logical: Logical) -> Option<(ColumnType, bool)> {
         | Logical::Enum
         | Logical::Set
         | Logical::Bits { .. }
-        | Logical::Network => (ColumnType::Block, false),
-        Logical::Int { .. } | Logical::SqliteNumeric | Logical::TimeTz { .. } | Logical::Interval => return None,
+        | Logical::Network
+        | Logical::Geometry { .. }
+        | Logical::Vector { .. } => (ColumnType::Block, false),
+        Logical::Int { .. }
+        | Logical::SqliteNumeric
+        | Logical::TimeTz { .. }
+        | Logical::Interval
+        | Logical::Array { .. }
+        | Logical::Range { .. }
+        | Logical::Multirange { .. }
+        | Logical::Composite { .. }
+        | Logical::Map
+        | Logical::Shape { .. }
+        | Logical::Notation { .. } => return None,
     })
 }
 
@@ -161,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_type_that_is_not_known_means_nothing() {
-        for name in ["geometry", "point", "vector", "xmltype", ""] {
+        for name in ["geography", "xmltype", "row", ""] {
             assert_eq!(native(name, name).logical(Flavor::Original), None, "{name}");
         }
     }

@@ -156,7 +156,7 @@ mod tests {
         let column = |(i, (native, logical)): (usize, &(&str, Logical))| Column {
             name: format!("c{i}"),
             native: (*native).to_owned(),
-            logical: Some(*logical),
+            logical: Some(logical.clone()),
             nullable: true,
             generated: false,
             collation: None,

@@ -55,7 +55,7 @@ fn put_unsigned(out: &mut Vec<u8>, mut v: u64) {
 pub(super) fn decoder(table: &Table, columns: &[usize]) -> Result<Arc<dyn DecodeRows>> {
     let columns = super::read::columns_of(table, columns)?
         .into_iter()
-        .map(|column| match column.logical {
+        .map(|column| match &column.logical {
             Some(logical) => Ok(Cell { column: column.name.clone(), json: matches!(logical, Logical::Json { .. }) }),
             None => Err(Error::UnknownType {
                 table: table.name.to_string(),
@@ -184,7 +184,7 @@ mod tests {
                 .map(|(i, logical)| Column {
                     name: format!("c{i}"),
                     native: String::new(),
-                    logical: Some(*logical),
+                    logical: Some(logical.clone()),
                     nullable: true,
                     generated: false,
                     collation: None,

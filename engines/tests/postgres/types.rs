@@ -278,9 +278,9 @@ async fn every_type_reads_as_it_was_written(side: Side) {
     for (i, case) in cases.iter().enumerate() {
         let table = fixture.table(&format!("t{i}")).await;
         assert_eq!(table.columns[1].native, case.native);
-        assert_eq!(table.columns[1].logical, Some(case.logical), "{}", case.native);
+        assert_eq!(table.columns[1].logical, Some(case.logical.clone()), "{}", case.native);
         assert_eq!(table.columns[2].native, format!("{} (domain public.d{i})", case.native));
-        assert_eq!(table.columns[2].logical, Some(case.logical), "{}", case.native);
+        assert_eq!(table.columns[2].logical, Some(case.logical.clone()), "{}", case.native);
         let mut found = rows(&fixture.postgres, &table, Scope::All).await.expect(case.native);
         found.sort_by_key(|row| display::text(&row[0]).and_then(|id| id.parse::<i64>().ok()));
         let mut expected = vec![Value::Null];

@@ -72,7 +72,7 @@ async fn text_in_a_column_of_numbers_equals_no_number() {
     assert_eq!(rows, [[text("abc")], [text("")], [text("0x0")], [int(0)], [int(12)], [int(12)]]);
     let cell = |value: &OwnedValue| {
         let mut out = Vec::new();
-        encode(Rule::Number, value, &mut out);
+        encode(&Rule::Number, value, &mut out);
         out
     };
     for text in &rows[..3] {

@@ -33,6 +33,9 @@ const COLUMN_BYTES_MAX: usize = i32::MAX as usize;
 pub(super) enum Appended {
     /// It is in the column, with so many bytes on top of the column's width.
     Typed(usize),
+    /// Its text for people is in the column, with so many bytes; the value must
+    /// go elsewhere.
+    Shown(usize),
     /// The column's type can't hold it exactly. Nothing was appended.
     Unfit,
     /// The column can't take so many more bytes. Nothing was appended.
@@ -69,6 +72,7 @@ enum Builder {
     Instant(TimestampMicrosecondBuilder),
     Uuid(FixedSizeBinaryBuilder),
     Text(StringBuilder, TextKind),
+    Shown(StringBuilder),
 }
 
 impl Column {
@@ -83,6 +87,14 @@ impl Column {
         }
         if self.builder.heap_bytes() + value.size_bytes() > COLUMN_BYTES_MAX {
             return Appended::Full;
+        }
+        if let Builder::Shown(b) = &mut self.builder {
+            let Some(text) = display::text(value) else { return Appended::Unfit };
+            if b.values_slice().len() + text.len() > COLUMN_BYTES_MAX {
+                return Appended::Full;
+            }
+            b.append_value(&text);
+            return Appended::Shown(text.len());
         }
         let read = if self.shape.from_text { read_text(self.shape.of, value) } else { None };
         self.builder.append(read.as_ref().unwrap_or(value)).map_or(Appended::Unfit, Appended::Typed)
@@ -141,6 +153,7 @@ impl Builder {
             Type::Instant => Self::Instant(TimestampMicrosecondBuilder::new().with_data_type(of.data_type())),
             Type::Uuid => Self::Uuid(FixedSizeBinaryBuilder::new(16)),
             Type::Text(kind) => Self::Text(StringBuilder::new(), kind),
+            Type::Shown => Self::Shown(StringBuilder::new()),
         }
     }
 
@@ -201,6 +214,7 @@ impl Builder {
                 b.append_value(&text);
                 return Some(text.len());
             }
+            Self::Shown(_) => return None,
         }
         Some(0)
     }
@@ -225,7 +239,7 @@ impl Builder {
             Self::Time(b) => b.append_null(),
             Self::Timestamp(b) | Self::Instant(b) => b.append_null(),
             Self::Uuid(b) => b.append_null(),
-            Self::Text(b, _) => b.append_null(),
+            Self::Text(b, _) | Self::Shown(b) => b.append_null(),
         }
     }
 
@@ -233,7 +247,7 @@ impl Builder {
     fn heap_bytes(&self) -> usize {
         match self {
             Self::Binary(b) => b.values_slice().len(),
-            Self::Text(b, _) => b.values_slice().len(),
+            Self::Text(b, _) | Self::Shown(b) => b.values_slice().len(),
             _ => 0,
         }
     }
@@ -258,7 +272,7 @@ impl Builder {
             Self::Time(b) => Arc::new(b.finish()),
             Self::Timestamp(b) | Self::Instant(b) => Arc::new(b.finish()),
             Self::Uuid(b) => Arc::new(b.finish()),
-            Self::Text(b, _) => Arc::new(b.finish()),
+            Self::Text(b, _) | Self::Shown(b) => Arc::new(b.finish()),
         }
     }
 }
@@ -307,6 +321,8 @@ pub(super) fn value_at(shape: Shape, array: &dyn Array, row: usize) -> Option<Ow
         Type::Instant => Value::Instant(Moment::Micros(primitive::<TimestampMicrosecondType>(array, row)?)),
         Type::Uuid => Value::Uuid(array.as_fixed_size_binary_opt()?.value(row).try_into().ok()?),
         Type::Text(kind) => from_text(kind, array.as_string_opt::<i32>()?.value(row))?,
+        // The value itself stands in `untyped`.
+        Type::Shown => Value::Null,
     };
     Some(if shape.from_text { as_sqlite(value) } else { value })
 }

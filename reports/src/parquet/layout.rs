@@ -51,7 +51,7 @@ impl Layout {
     pub(super) fn of(plan: &TablePlan) -> Result<Self, NoSuchColumn> {
         let named = |engine: Engine, column: Option<&Column>| {
             let column = column.ok_or(NoSuchColumn)?;
-            Ok(NamedShape { name: column.name.clone(), shape: Shape::of(engine, column.logical) })
+            Ok(NamedShape { name: column.name.clone(), shape: Shape::of(engine, column.logical.as_ref()) })
         };
         let source = plan
             .columns

@@ -20,6 +20,8 @@
 //! - A value is in its typed field or, when that can't hold it exactly (NaN in a
 //!   decimal, `infinity`, `0000-00-00`, text in an integer column of SQLite), in
 //!   `untyped` while the field is NULL. Nothing is rounded, clipped or dropped.
+//! - A value that is made of others (an array, a range, a composite …) or has
+//!   coordinates is shown as text in its field and is exact in `untyped`.
 //! - A file has its name only when it is whole and on the disk.
 //! - A table without differences has no file.
 //! - Memory is bounded whatever the number of differences: see [`Limits`].
@@ -33,6 +35,7 @@ mod rows;
 mod shape;
 mod sink;
 pub(crate) mod spelling;
+mod tree;
 
 pub use read::{Differences, SCHEMA_VERSION, differences};
 pub use sink::{Limits, ParquetSink};

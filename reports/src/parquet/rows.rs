@@ -85,7 +85,7 @@ impl Rows {
         let side = |name, named| Side { name, columns: columns(named), present: Vec::new() };
         let moments = || TimestampMicrosecondBuilder::new().with_timezone("UTC");
         Ok(Self {
-            rules: plan.columns.iter().map(|pair| pair.rule).collect(),
+            rules: plan.columns.iter().map(|pair| pair.rule.clone()).collect(),
             run_id: run_id.to_owned(),
             len: 0,
             bytes: 0,
@@ -158,7 +158,7 @@ impl Rows {
             };
             let other = |value: &OwnedValue| match difference.source {
                 Some(_) => None,
-                None => coerce::to_type(named.shape.of, canonical(*self.rules.get(i)?, value)?),
+                None => coerce::to_type(named.shape.of, canonical(self.rules.get(i)?, value)?),
             };
             self.bytes += append(column, named, layout::KEY, value, other, &mut self.untyped)?;
         }
@@ -199,7 +199,7 @@ impl Rows {
 }
 
 /// The one form that values equal under `rule` have.
-fn canonical(rule: Rule, value: &OwnedValue) -> Option<OwnedValue> {
+fn canonical(rule: &Rule, value: &OwnedValue) -> Option<OwnedValue> {
     let mut bytes = Vec::new();
     canon::encode(rule, value, &mut bytes);
     cell::decode_all(&bytes)?.into_iter().next()
@@ -219,8 +219,10 @@ fn append(
     let heap_bytes = match column.append(value) {
         Appended::Typed(heap_bytes) => heap_bytes,
         Appended::Full => return Err(too_large()),
+        Appended::Shown(heap_bytes) => heap_bytes + untyped.push(side, &named.name, value)?,
         Appended::Unfit => match other(value).map(|other| column.append(&other)) {
             Some(Appended::Typed(heap_bytes)) => heap_bytes,
+            Some(Appended::Shown(heap_bytes)) => heap_bytes + untyped.push(side, &named.name, value)?,
             Some(Appended::Full) => return Err(too_large()),
             Some(Appended::Unfit) | None => {
                 column.append_null();

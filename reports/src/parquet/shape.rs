@@ -51,6 +51,8 @@ pub(crate) enum Type {
     Instant,
     Uuid,
     Text(TextKind),
+    /// The text for people of a value that stands in `untyped`.
+    Shown,
 }
 
 /// Whose text it is, so that it comes back as that.
@@ -66,7 +68,7 @@ pub(crate) enum TextKind {
 }
 
 impl Shape {
-    pub(crate) fn of(engine: Engine, logical: Option<Logical>) -> Self {
+    pub(crate) fn of(engine: Engine, logical: Option<&Logical>) -> Self {
         Self { of: Type::of(logical), from_text: engine == Engine::Sqlite }
     }
 
@@ -77,11 +79,11 @@ impl Shape {
 }
 
 impl Type {
-    fn of(logical: Option<Logical>) -> Self {
+    fn of(logical: Option<&Logical>) -> Self {
         // A column of no known type is never compared; should one get here, its
         // text is all that can be kept.
         let Some(logical) = logical else { return Self::Text(TextKind::Plain) };
-        match logical {
+        match *logical {
             Logical::Bool => Self::Bool,
             Logical::Int { bits, unsigned } => match (bits, unsigned) {
                 (0..=8, false) => Self::Int8,
@@ -97,9 +99,11 @@ impl Type {
             Logical::Float32 => Self::Float32,
             Logical::Float64 => Self::Float64,
             Logical::SqliteNumeric => Self::Numeric,
-            Logical::Char { .. } | Logical::Text { .. } | Logical::Enum | Logical::Network => {
-                Self::Text(TextKind::Plain)
-            }
+            Logical::Char { .. }
+            | Logical::Text { .. }
+            | Logical::Enum
+            | Logical::Network
+            | Logical::Notation { .. } => Self::Text(TextKind::Plain),
             Logical::Binary { .. } | Logical::Bytes { .. } => Self::Binary,
             Logical::Date => Self::Date,
             Logical::Time { .. } => Self::Time,
@@ -112,6 +116,14 @@ impl Type {
             Logical::Json { .. } => Self::Text(TextKind::Json),
             Logical::Set => Self::Text(TextKind::Set),
             Logical::Bits { .. } => Self::Text(TextKind::Bits),
+            Logical::Array { .. }
+            | Logical::Range { .. }
+            | Logical::Multirange { .. }
+            | Logical::Composite { .. }
+            | Logical::Map
+            | Logical::Shape { .. }
+            | Logical::Geometry { .. }
+            | Logical::Vector { .. } => Self::Shown,
         }
     }
 
@@ -136,7 +148,7 @@ impl Type {
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC"))),
             Self::Uuid => DataType::FixedSizeBinary(16),
-            Self::Text(_) => DataType::Utf8,
+            Self::Text(_) | Self::Shown => DataType::Utf8,
         }
     }
 
@@ -154,7 +166,8 @@ impl Type {
             | Self::Timestamp
             | Self::Instant
             | Self::Binary
-            | Self::Text(_) => 8,
+            | Self::Text(_)
+            | Self::Shown => 8,
             Self::Decimal128 { .. } | Self::Uuid => 16,
             Self::Decimal256 { .. } => 32,
         }

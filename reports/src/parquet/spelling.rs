@@ -7,7 +7,9 @@
 use std::borrow::Cow;
 
 use switchback_engines::canon::text as iso;
-use switchback_engines::{Date, Decimal, Moment, OwnedValue, Value, display};
+use switchback_engines::{Date, Decimal, Moment, OwnedValue, Shape, Value, display};
+
+use super::tree;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
@@ -34,6 +36,14 @@ pub(crate) fn kind(value: &Value<'_>) -> Option<&'static str> {
         Value::Json(_) => "json",
         Value::Bits { .. } => "bits",
         Value::Set(_) => "set",
+        Value::Array(_) => "array",
+        Value::Range(_) => "range",
+        Value::Multirange(_) => "multirange",
+        Value::Composite(_) => "composite",
+        Value::Map(_) => "map",
+        Value::Shape { kind, .. } => shape_kind(*kind),
+        Value::Geometry { .. } => "geometry",
+        Value::Vector(_) => "vector",
     })
 }
 
@@ -41,7 +51,25 @@ pub(crate) fn kind(value: &Value<'_>) -> Option<&'static str> {
 pub(crate) fn text(value: &Value<'_>) -> Option<String> {
     match value {
         Value::Interval { months, days, micros } => Some(interval(*months, *days, *micros)),
+        Value::Array(_) | Value::Range(_) | Value::Multirange(_) | Value::Composite(_) | Value::Map(_) => {
+            tree::text(value)
+        }
         _ => display::text(value),
+    }
+}
+
+const SHAPES: [Shape; 7] =
+    [Shape::Point, Shape::Line, Shape::Segment, Shape::Box, Shape::Path, Shape::Polygon, Shape::Circle];
+
+fn shape_kind(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Point => "point",
+        Shape::Line => "line",
+        Shape::Segment => "segment",
+        Shape::Box => "box",
+        Shape::Path => "path",
+        Shape::Polygon => "polygon",
+        Shape::Circle => "circle",
     }
 }
 
@@ -75,8 +103,35 @@ pub(crate) fn parse(kind: &str, text: &str) -> Option<OwnedValue> {
         "json" => Value::Json(owned()),
         "bits" => parse_bits(text)?,
         "set" => Value::Set(owned()),
-        _ => return None,
+        "array" | "range" | "multirange" | "composite" | "map" => tree::parse(kind, text)?,
+        "geometry" => {
+            let (srid, wkb) = text.strip_prefix("SRID=")?.split_once(';')?;
+            Value::Geometry { srid: srid.parse().ok()?, wkb: Cow::Owned(unhex(wkb)?) }
+        }
+        "vector" => Value::Vector(Cow::Owned(parse_vector(text)?)),
+        shape => parse_shape(shape, text)?,
     })
+}
+
+fn parse_vector(text: &str) -> Option<Vec<u8>> {
+    if let Some(digits) = text.strip_prefix("\\x") {
+        return unhex(digits);
+    }
+    let inner = text.strip_prefix('[')?.strip_suffix(']')?;
+    if inner.is_empty() {
+        return Some(Vec::new());
+    }
+    let floats: Option<Vec<[u8; 4]>> = inner.split(',').map(|v| Some(v.parse::<f32>().ok()?.to_le_bytes())).collect();
+    Some(floats?.concat())
+}
+
+/// Of a shape's punctuation only the first character says something: whether a
+/// path is closed.
+fn parse_shape(kind: &str, text: &str) -> Option<OwnedValue> {
+    let kind = *SHAPES.iter().find(|shape| shape_kind(**shape) == kind)?;
+    let numbers = text.split(['(', ')', '[', ']', '{', '}', '<', '>', ',']).filter(|part| !part.is_empty());
+    let coordinates: Vec<f64> = numbers.map(|number| number.parse().ok()).collect::<Option<_>>()?;
+    Some(Value::Shape { kind, closed: kind == Shape::Path && text.starts_with('('), coordinates })
 }
 
 /// `P14M3DT-14706.7S`: the three parts as the server stores them. Turning months

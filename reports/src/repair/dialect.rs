@@ -126,7 +126,7 @@ impl Dialect {
 
     fn mysql_is(self, quoted: &str, column: &Column, value: &OwnedValue, duplicates: bool) -> String {
         let text = |value| literal(self.engine, column, value);
-        match (value, column.logical) {
+        match (value, &column.logical) {
             // A FLOAT is compared as the double it is, and 0.1 is another double.
             (Value::F32(v), _) => format!("{quoted} = {}", text(&Value::F64(f64::from(*v)))),
             // MariaDB's JSON is text; MySQL's equals no text at all.

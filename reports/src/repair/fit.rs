@@ -31,7 +31,7 @@ pub(super) enum Unfit {
 /// right as it is.
 pub(super) fn fit(
     engine: Engine,
-    rule: Rule,
+    rule: &Rule,
     column: &Column,
     value: &OwnedValue,
     same: bool,
@@ -43,7 +43,7 @@ pub(super) fn fit(
         return Ok(value.clone());
     }
     let no_equal = || Unfit::NoEqual { column: column.name.clone(), native: column.native.clone() };
-    let logical = column.logical.ok_or_else(no_equal)?;
+    let logical = column.logical.as_ref().ok_or_else(no_equal)?;
     let fitted = convert(engine, rule, logical, value).ok_or_else(no_equal)?;
     if canonical(rule, value) != canonical(rule, &fitted) {
         return Err(no_equal());
@@ -55,14 +55,14 @@ pub(super) fn fit(
     }
 }
 
-fn canonical(rule: Rule, value: &OwnedValue) -> Vec<u8> {
+fn canonical(rule: &Rule, value: &OwnedValue) -> Vec<u8> {
     let mut bytes = Vec::new();
     canon::encode(rule, value, &mut bytes);
     bytes
 }
 
-fn convert(engine: Engine, rule: Rule, logical: Logical, value: &OwnedValue) -> Option<OwnedValue> {
-    let fitted = match logical {
+fn convert(engine: Engine, rule: &Rule, logical: &Logical, value: &OwnedValue) -> Option<OwnedValue> {
+    let fitted = match *logical {
         Logical::Bool | Logical::Int { .. } | Logical::Year => whole(rule, logical, value)?,
         // The shortest text of a single is that of no double.
         Logical::Decimal { .. } if matches!(value, Value::F32(_)) => {
@@ -99,13 +99,23 @@ fn convert(engine: Engine, rule: Rule, logical: Logical, value: &OwnedValue) -> 
             _ => return None,
         },
         Logical::Bits { len } => bits(len, rule, value)?,
-        Logical::TimeTz { .. } | Logical::Interval => value.clone(),
+        Logical::TimeTz { .. }
+        | Logical::Interval
+        | Logical::Array { .. }
+        | Logical::Range { .. }
+        | Logical::Multirange { .. }
+        | Logical::Composite { .. }
+        | Logical::Map
+        | Logical::Shape { .. }
+        | Logical::Geometry { .. }
+        | Logical::Vector { .. }
+        | Logical::Notation { .. } => value.clone(),
     };
     Some(if engine == Engine::Sqlite { for_sqlite(fitted, rule) } else { fitted })
 }
 
 /// A number of any type as an integer, a decimal or a double.
-fn number(rule: Rule, value: &OwnedValue) -> Option<OwnedValue> {
+fn number(rule: &Rule, value: &OwnedValue) -> Option<OwnedValue> {
     match value {
         Value::Int(_) | Value::UInt(_) | Value::Decimal(_) | Value::F64(_) => Some(value.clone()),
         Value::F32(v) => Some(Value::F64(f64::from(*v))),
@@ -116,7 +126,7 @@ fn number(rule: Rule, value: &OwnedValue) -> Option<OwnedValue> {
     }
 }
 
-fn whole(rule: Rule, logical: Logical, value: &OwnedValue) -> Option<OwnedValue> {
+fn whole(rule: &Rule, logical: &Logical, value: &OwnedValue) -> Option<OwnedValue> {
     let int = match number(rule, value)? {
         Value::F64(v) => {
             const LIMIT: f64 = 9_223_372_036_854_775_808.0;
@@ -124,7 +134,7 @@ fn whole(rule: Rule, logical: Logical, value: &OwnedValue) -> Option<OwnedValue>
             (v.fract() == 0.0 && (-LIMIT..LIMIT).contains(&v)).then_some(Value::Int(v as i64))?
         }
         // The shortest form of a whole decimal that fits is an integer.
-        Value::Decimal(_) => match cell::decode_all(&canonical(Rule::Number, value))?.into_iter().next()? {
+        Value::Decimal(_) => match cell::decode_all(&canonical(&Rule::Number, value))?.into_iter().next()? {
             Value::Decimal(v) => v.to_string().parse().map_or(Value::Decimal(v), Value::UInt),
             other => other,
         },
@@ -137,7 +147,7 @@ fn whole(rule: Rule, logical: Logical, value: &OwnedValue) -> Option<OwnedValue>
     }
 }
 
-fn as_text(logical: Logical, value: &OwnedValue) -> Option<OwnedValue> {
+fn as_text(logical: &Logical, value: &OwnedValue) -> Option<OwnedValue> {
     match value {
         Value::Uuid(v) => Some(Value::Text(Cow::Owned(match logical {
             Logical::Char { chars_max: ..36 } | Logical::Text { chars_max: Some(..36) } => display::hex(v),
@@ -154,11 +164,11 @@ fn as_text(logical: Logical, value: &OwnedValue) -> Option<OwnedValue> {
     }
 }
 
-fn as_bytes(rule: Rule, value: &OwnedValue) -> Option<OwnedValue> {
+fn as_bytes(rule: &Rule, value: &OwnedValue) -> Option<OwnedValue> {
     let bytes = match value {
         Value::Bytes(_) => return Some(value.clone()),
         // Sixteen bytes equal the UUID that they spell, not its 36 characters.
-        Value::Text(_) if rule == Rule::Uuid => as_uuid(value)?.to_vec(),
+        Value::Text(_) if *rule == Rule::Uuid => as_uuid(value)?.to_vec(),
         Value::Text(v) => v.as_bytes().to_vec(),
         Value::Uuid(v) => v.to_vec(),
         _ => return None,
@@ -176,17 +186,17 @@ fn as_uuid(value: &OwnedValue) -> Option<[u8; 16]> {
 }
 
 /// Minutes east of UTC of what names no zone.
-fn naive_zone(rule: Rule) -> i64 {
-    match rule {
+fn naive_zone(rule: &Rule) -> i64 {
+    match *rule {
         Rule::Instant { naive_zone_minutes, .. } => i64::from(naive_zone_minutes) * MICROS_PER_MINUTE,
         _ => 0,
     }
 }
 
-fn moment(rule: Rule, logical: Logical, value: &OwnedValue) -> Option<OwnedValue> {
+fn moment(rule: &Rule, logical: &Logical, value: &OwnedValue) -> Option<OwnedValue> {
     let zone = naive_zone(rule);
     let value = match value {
-        Value::Text(v) if logical == Logical::Date && rule == Rule::Date => Value::Date(iso::date(v)?),
+        Value::Text(v) if *logical == Logical::Date && *rule == Rule::Date => Value::Date(iso::date(v)?),
         Value::Text(v) => {
             let read = iso::timestamp(v)?;
             match read.offset_seconds {
@@ -229,11 +239,11 @@ fn shift(moment: Moment, micros: i64) -> Option<Moment> {
     }
 }
 
-fn bits(len: Option<u32>, rule: Rule, value: &OwnedValue) -> Option<OwnedValue> {
+fn bits(len: Option<u32>, rule: &Rule, value: &OwnedValue) -> Option<OwnedValue> {
     if let Value::Bits { .. } = value {
         return Some(value.clone());
     }
-    let number = match whole(rule, Logical::Int { bits: 64, unsigned: true }, value)? {
+    let number = match whole(rule, &Logical::Int { bits: 64, unsigned: true }, value)? {
         Value::Int(v) => u64::try_from(v).ok()?,
         Value::UInt(v) => v,
         _ => return None,
@@ -249,7 +259,7 @@ fn bits(len: Option<u32>, rule: Rule, value: &OwnedValue) -> Option<OwnedValue> 
 }
 
 /// SQLite has no dates, booleans or UUIDs: what it would hold in their place.
-fn for_sqlite(value: OwnedValue, rule: Rule) -> OwnedValue {
+fn for_sqlite(value: OwnedValue, rule: &Rule) -> OwnedValue {
     let value = match value {
         Value::Bool(v) => return Value::Int(v.into()),
         Value::Json(v) | Value::Set(v) => return Value::Text(v),
@@ -267,7 +277,7 @@ fn for_sqlite(value: OwnedValue, rule: Rule) -> OwnedValue {
 
 /// Whether the server takes the value for such a column at all. What it refuses
 /// would end the whole transaction.
-fn holds(engine: Engine, logical: Logical, value: &OwnedValue) -> bool {
+fn holds(engine: Engine, logical: &Logical, value: &OwnedValue) -> bool {
     match engine {
         Engine::Sqlite => sqlite_holds(value),
         Engine::Postgres => postgres_holds(logical, value) && in_type(logical, value),
@@ -287,9 +297,9 @@ fn sqlite_holds(value: &OwnedValue) -> bool {
     }
 }
 
-fn postgres_holds(logical: Logical, value: &OwnedValue) -> bool {
+fn postgres_holds(logical: &Logical, value: &OwnedValue) -> bool {
     match value {
-        Value::Json(v) if logical == (Logical::Json { ordered: false }) => !v.contains("\\u0000") && !v.contains('\0'),
+        Value::Json(v) if *logical == (Logical::Json { ordered: false }) => !v.contains("\\u0000") && !v.contains('\0'),
         Value::Text(v) | Value::Json(v) | Value::Set(v) => !v.contains('\0'),
         Value::Time(v) => (0..=MICROS_PER_DAY).contains(v),
         Value::Date(Date::OffCalendar { .. }) => false,
@@ -330,7 +340,7 @@ fn mysql_holds(value: &OwnedValue) -> bool {
 }
 
 /// Lengths and ranges that the declared type itself sets.
-fn in_type(logical: Logical, value: &OwnedValue) -> bool {
+fn in_type(logical: &Logical, value: &OwnedValue) -> bool {
     match (logical, value) {
         (Logical::Int { bits, unsigned }, Value::Int(_) | Value::UInt(_)) => {
             let v = match value {
@@ -338,16 +348,16 @@ fn in_type(logical: Logical, value: &OwnedValue) -> bool {
                 Value::UInt(v) => i128::from(*v),
                 _ => return false,
             };
-            let bits = u32::from(bits.min(64));
-            if unsigned { v >= 0 && v < 1 << bits } else { (-(1 << (bits - 1))..1 << (bits - 1)).contains(&v) }
+            let bits = u32::from((*bits).min(64));
+            if *unsigned { v >= 0 && v < 1 << bits } else { (-(1 << (bits - 1))..1 << (bits - 1)).contains(&v) }
         }
         // A whole number of any other kind has no equal among the integers.
         (Logical::Int { .. }, _) => false,
-        (Logical::Decimal { precision: Some(precision), scale }, _) => decimal_fits(value, precision, scale),
-        (Logical::Char { chars_max }, Value::Text(v)) => v.trim_end_matches(' ').chars().count() <= chars_max as usize,
-        (Logical::Text { chars_max: Some(max) }, Value::Text(v)) => v.chars().count() <= max as usize,
+        (Logical::Decimal { precision: Some(precision), scale }, _) => decimal_fits(value, *precision, *scale),
+        (Logical::Char { chars_max }, Value::Text(v)) => v.trim_end_matches(' ').chars().count() <= *chars_max as usize,
+        (Logical::Text { chars_max: Some(max) }, Value::Text(v)) => v.chars().count() <= *max as usize,
         (Logical::Binary { bytes: max } | Logical::Bytes { bytes_max: Some(max) }, Value::Bytes(v)) => {
-            v.len() <= max as usize
+            v.len() <= *max as usize
         }
         (Logical::Bool, Value::Bool(_)) => true,
         (Logical::Bool, _) => false,

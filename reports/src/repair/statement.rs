@@ -143,7 +143,7 @@ impl<'a> Statements<'a> {
         let same = self.plan.source_engine == self.dialect.engine
             && column.logical.is_some()
             && source.is_some_and(|source| source.logical == column.logical);
-        fit(self.dialect.engine, pair.rule, column, value, same)
+        fit(self.dialect.engine, &pair.rule, column, value, same)
     }
 
     fn key(&self, target: &[OwnedValue]) -> Result<Vec<String>, NoStatement> {

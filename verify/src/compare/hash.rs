@@ -67,7 +67,7 @@ impl RowHasher {
             if at == self.key_len {
                 identity_len = cells.len();
             }
-            canon::encode(*rule, value, cells);
+            canon::encode(rule, value, cells);
         }
         if self.rules.len() == self.key_len {
             identity_len = cells.len();

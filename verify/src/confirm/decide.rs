@@ -1,5 +1,7 @@
 //! From readings to differences, without I/O.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use switchback_engines::{OwnedValue, Value, canon, pack};
 
@@ -9,8 +11,8 @@ use crate::difference::{Difference, Kind, Status};
 use crate::plan::TablePlan;
 
 /// A later reading of the target and, after it, of the source.
-pub(crate) struct Readings<'a> {
-    pub(crate) plan: &'a TablePlan,
+pub(crate) struct Readings {
+    pub(crate) plan: Arc<TablePlan>,
     pub(crate) source: Fetched,
     pub(crate) target: Fetched,
     pub(crate) first_seen: DateTime<Utc>,
@@ -23,8 +25,6 @@ pub(crate) struct Decided {
     pub(crate) in_sync: u64,
     /// To be read again; their source is now what was read last.
     pub(crate) hot: Vec<Candidate>,
-    /// Rows that the target found for a key that is not theirs.
-    pub(crate) odd_targets: Vec<Row>,
 }
 
 /// The three ways a candidate can go.
@@ -45,9 +45,9 @@ fn way(s1: Option<&Hashes>, s2: &Hashes, t: &Hashes) -> Way {
     }
 }
 
-impl Readings<'_> {
-    pub(crate) fn decide(mut self, candidates: Vec<Candidate>, is_last: bool) -> Decided {
-        let mut decided = Decided { odd_targets: std::mem::take(&mut self.target.odd), ..Decided::default() };
+impl Readings {
+    pub(crate) fn decide(&self, candidates: Vec<Candidate>, is_last: bool) -> Decided {
+        let mut decided = Decided::default();
         for mut candidate in candidates {
             let (source, target) = (self.source.of(&candidate.identity), self.target.of(&candidate.identity));
             let (s2, t) = (hashes(source), hashes(target));
@@ -105,7 +105,7 @@ impl Readings<'_> {
         };
         let (source, target) = (s.map(|s| unpack(&s.values)), t.map(|t| unpack(&t.values)));
         let changed = match (&source, &target) {
-            (Some(source), Some(target)) => changed_columns(self.plan, source, target),
+            (Some(source), Some(target)) => changed_columns(&self.plan, source, target),
             _ => Vec::new(),
         };
         Difference {
@@ -138,7 +138,7 @@ pub(super) fn changed_columns(plan: &TablePlan, source: &[OwnedValue], target: &
         .iter()
         .zip(source.iter().zip(target))
         .enumerate()
-        .filter_map(|(at, (pair, (s, t)))| differs(pair.rule, s, t).then_some(at))
+        .filter_map(|(at, (pair, (s, t)))| differs(&pair.rule, s, t).then_some(at))
         .collect()
 }
 

@@ -37,8 +37,11 @@ use crate::ledger::Ledger;
 use crate::plan::TablePlan;
 use crate::side::SideAccess;
 use crate::table_run::TableError;
-use decide::{Decided, Readings};
+use decide::Readings;
 use fetch::{FetchError, Fetched};
+
+/// Candidates whose rows are unpacked at a time.
+const DECIDED_AT_ONCE: usize = 1024;
 
 /// Where the rows of some candidates are.
 #[derive(Debug, Clone, Copy)]
@@ -85,8 +88,8 @@ impl Confirmer {
             && plan.columns.iter().take(plan.key_len).all(|pair| {
                 match (plan.source_column(pair), plan.target_column(pair)) {
                     (Some(s), Some(t)) => {
-                        sql::finds_by_literal(plan.source_engine, s, t, pair.rule)
-                            && sql::finds_by_literal(plan.target_engine, t, s, pair.rule)
+                        sql::finds_by_literal(plan.source_engine, s, t, &pair.rule)
+                            && sql::finds_by_literal(plan.target_engine, t, s, &pair.rule)
                     }
                     _ => false,
                 }
@@ -111,10 +114,7 @@ impl Confirmer {
             }
             match self.fetch_both(&candidates, round.place).await {
                 Ok((source, target)) => {
-                    let decided = self.decide(candidates, source, target, round, &mut undecided).await?;
-                    let differences = self.mark_collisions(decided.differences, decided.odd_targets).await?;
-                    ledger.record(&differences, decided.in_sync)?;
-                    undecided.hot.extend(decided.hot);
+                    self.decide(candidates, source, target, round, ledger, &mut undecided).await?;
                 }
                 Err(FetchError::TooLarge) => {
                     let half = candidates.split_off(candidates.len() / 2);
@@ -137,14 +137,17 @@ impl Confirmer {
         Ok((source, target))
     }
 
+    /// What was read again becomes differences some at a time: unpacked, a row
+    /// takes ten times the memory.
     async fn decide(
         &self,
         mut candidates: Vec<Candidate>,
         source: Fetched,
-        target: Fetched,
+        mut target: Fetched,
         round: Round<'_>,
+        ledger: &Ledger,
         undecided: &mut Undecided,
-    ) -> Result<Decided, ReadError> {
+    ) -> Result<(), TableError> {
         if matches!(round.place, Where::ByKey) {
             let lost = |c: &Candidate| {
                 (c.source.as_ref().is_some_and(|s| !s.is_empty()) && source.of(&c.identity).is_empty())
@@ -152,12 +155,26 @@ impl Confirmer {
             };
             undecided.unsure.extend(candidates.extract_if(.., |c| lost(c)));
         }
+        let odd_targets = std::mem::take(&mut target.odd);
+        // A look-up's rows are few, and which of them collide is one question.
+        let at_once = if odd_targets.is_empty() { DECIDED_AT_ONCE } else { candidates.len().max(1) };
         let plan = Arc::clone(&self.source.plan);
-        on_pool(&self.pool, move || {
-            let readings = Readings { plan: &plan, source, target, first_seen: round.first_seen, decided: Utc::now() };
-            readings.decide(candidates, round.is_last)
-        })
-        .await
+        let readings =
+            Arc::new(Readings { plan, source, target, first_seen: round.first_seen, decided: Utc::now() });
+        let mut odd_targets = Some(odd_targets);
+        let mut rest = candidates.into_iter();
+        loop {
+            let some: Vec<Candidate> = rest.by_ref().take(at_once).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            let readings = Arc::clone(&readings);
+            let decided = on_pool(&self.pool, move || readings.decide(some, round.is_last)).await?;
+            let odd_targets = odd_targets.take().unwrap_or_default();
+            let differences = self.mark_collisions(decided.differences, odd_targets).await?;
+            ledger.record(&differences, decided.in_sync)?;
+            undecided.hot.extend(decided.hot);
+        }
     }
 
     async fn mark_collisions(

@@ -20,7 +20,7 @@ pub(super) fn compare(
         let differs = if source.server.engine == target.server.engine && source.server.flavor == target.server.flavor {
             is_other_type(source.server.engine, a, b)
         } else {
-            match (a.logical, b.logical) {
+            match (&a.logical, &b.logical) {
                 // A type is no bound in SQLite: its columns hold anything.
                 _ if [source.server.engine, target.server.engine].contains(&Engine::Sqlite) => false,
                 (Some(a), Some(b)) => is_narrower(a, b),
@@ -61,7 +61,7 @@ fn is_other_type(engine: Engine, a: &Column, b: &Column) -> bool {
     let other_text = !a.native.eq_ignore_ascii_case(&b.native);
     match engine {
         Engine::MySql => match a.logical {
-            None | Some(Logical::Enum | Logical::Set) => other_text,
+            None | Some(Logical::Enum | Logical::Set | Logical::Geometry { .. }) => other_text,
             Some(_) => a.logical != b.logical,
         },
         Engine::Postgres | Engine::SqlServer | Engine::MongoDb | Engine::Sqlite => other_text,
@@ -94,9 +94,9 @@ fn same_names(a: &[String], b: &[String]) -> bool {
 
 /// Whether a column of type `target` may not hold all values of type `source`.
 /// Only for pairs that have a rule.
-fn is_narrower(source: Logical, target: Logical) -> bool {
+fn is_narrower(source: &Logical, target: &Logical) -> bool {
     use Logical as L;
-    let digits = |l: Logical| match l {
+    let digits = |l: &Logical| match *l {
         L::Time { digits } | L::TimeTz { digits } | L::Timestamp { digits } | L::Instant { digits } => Some(digits),
         _ => None,
     };
@@ -105,16 +105,16 @@ fn is_narrower(source: Logical, target: Logical) -> bool {
     }
     match (source, target) {
         (L::Int { .. }, L::Int { .. }) => int_range(source) != int_range(target) && !covers(target, source),
-        (L::Int { bits, .. }, L::Decimal { precision: Some(p), scale }) => p.saturating_sub(scale) < int_digits(bits),
+        (L::Int { bits, .. }, L::Decimal { precision: Some(p), scale }) => p.saturating_sub(*scale) < int_digits(*bits),
         (L::Decimal { precision, scale }, L::Decimal { precision: other, scale: other_scale }) => {
             match (precision, other) {
                 (_, None) => false,
                 (None, Some(_)) => true,
-                (Some(p), Some(q)) => other_scale < scale || q.saturating_sub(other_scale) < p.saturating_sub(scale),
+                (Some(p), Some(q)) => other_scale < scale || q.saturating_sub(*other_scale) < p.saturating_sub(*scale),
             }
         }
         (L::Decimal { .. }, L::Float32 | L::Float64) | (L::Float64, L::Float32) => true,
-        (L::Decimal { scale, .. }, L::Int { .. }) => scale > 0,
+        (L::Decimal { scale, .. }, L::Int { .. }) => *scale > 0,
         _ => match (chars(source), chars(target)) {
             (_, None) => false,
             (None, Some(_)) => matches!(source, L::Text { .. } | L::Char { .. }),
@@ -123,8 +123,8 @@ fn is_narrower(source: Logical, target: Logical) -> bool {
     }
 }
 
-fn chars(l: Logical) -> Option<u32> {
-    match l {
+fn chars(l: &Logical) -> Option<u32> {
+    match *l {
         Logical::Char { chars_max } => Some(chars_max),
         // 16 MiB and more is as good as without limit.
         Logical::Text { chars_max } => chars_max.filter(|&n| n < (1 << 24) - 1),
@@ -133,15 +133,15 @@ fn chars(l: Logical) -> Option<u32> {
 }
 
 /// Bits of magnitude below and above zero.
-fn int_range(l: Logical) -> (u8, u8) {
-    match l {
+fn int_range(l: &Logical) -> (u8, u8) {
+    match *l {
         Logical::Int { bits, unsigned: true } => (0, bits),
         Logical::Int { bits, unsigned: false } => (bits.saturating_sub(1), bits.saturating_sub(1)),
         _ => (0, 0),
     }
 }
 
-fn covers(wide: Logical, narrow: Logical) -> bool {
+fn covers(wide: &Logical, narrow: &Logical) -> bool {
     let ((a, b), (c, d)) = (int_range(wide), int_range(narrow));
     a >= c && b >= d
 }
@@ -165,15 +165,15 @@ mod tests {
         use Logical as L;
         let int = |bits, unsigned| L::Int { bits, unsigned };
         let dec = |p, s| L::Decimal { precision: Some(p), scale: s };
-        assert!(!is_narrower(int(32, false), int(64, false)));
-        assert!(is_narrower(int(64, false), int(32, false)));
-        assert!(is_narrower(int(32, false), int(32, true)));
-        assert!(!is_narrower(int(32, true), int(64, false)));
-        assert!(is_narrower(dec(12, 2), dec(12, 1)));
-        assert!(is_narrower(dec(12, 2), dec(12, 4)));
-        assert!(!is_narrower(dec(12, 2), dec(14, 4)));
-        assert!(is_narrower(L::Text { chars_max: None }, L::Text { chars_max: Some(10) }));
-        assert!(is_narrower(L::Timestamp { digits: 6 }, L::Timestamp { digits: 0 }));
-        assert!(is_narrower(int(64, true), dec(18, 0)));
+        assert!(!is_narrower(&int(32, false), &int(64, false)));
+        assert!(is_narrower(&int(64, false), &int(32, false)));
+        assert!(is_narrower(&int(32, false), &int(32, true)));
+        assert!(!is_narrower(&int(32, true), &int(64, false)));
+        assert!(is_narrower(&dec(12, 2), &dec(12, 1)));
+        assert!(is_narrower(&dec(12, 2), &dec(12, 4)));
+        assert!(!is_narrower(&dec(12, 2), &dec(14, 4)));
+        assert!(is_narrower(&L::Text { chars_max: None }, &L::Text { chars_max: Some(10) }));
+        assert!(is_narrower(&L::Timestamp { digits: 6 }, &L::Timestamp { digits: 0 }));
+        assert!(is_narrower(&int(64, true), &dec(18, 0)));
     }
 }

@@ -13,7 +13,7 @@ fn table(logicals: &[Logical]) -> Table {
             .map(|(i, logical)| Column {
                 name: format!("c{i}"),
                 native: String::new(),
-                logical: Some(*logical),
+                logical: Some(logical.clone()),
                 nullable: true,
                 generated: false,
                 collation: None,
@@ -111,7 +111,7 @@ fn values_out_of_bounds_are_errors() {
         (Logical::Text { chars_max: None }, &[1, 0xFF]),
     ];
     for (logical, value) in cases {
-        let error = one(logical, value).unwrap_err();
+        let error = one(logical.clone(), value).unwrap_err();
         assert!(matches!(&error, Error::Decode { column, .. } if column == "c0"), "{logical:?} {value:?}: {error}");
     }
 }
@@ -119,14 +119,14 @@ fn values_out_of_bounds_are_errors() {
 #[test]
 fn a_row_has_no_more_and_no_less_than_its_columns() {
     let int = Logical::Int { bits: 8, unsigned: false };
-    assert_eq!(one(int, &[7]).unwrap(), Value::Int(7));
-    assert!(one(int, &[]).is_err());
-    assert!(one(int, &[7, 7]).is_err());
+    assert_eq!(one(int.clone(), &[7]).unwrap(), Value::Int(7));
+    assert!(one(int.clone(), &[]).is_err());
+    assert!(one(int.clone(), &[7, 7]).is_err());
     // NULL takes no bytes; the third bit is the first column's.
-    assert_eq!(decoded(&decoder(&[int]), frame(&[0, 4])).unwrap(), [[Value::Null]]);
-    assert!(decoded(&decoder(&[int]), frame(&[1, 0, 7])).is_err());
-    assert!(decoded(&decoder(&[int]), frame(&[])).is_err());
-    assert!(decoded(&decoder(&[int]), vec![9, 0]).is_err());
+    assert_eq!(decoded(&decoder(&[int.clone()]), frame(&[0, 4])).unwrap(), [[Value::Null]]);
+    assert!(decoded(&decoder(&[int.clone()]), frame(&[1, 0, 7])).is_err());
+    assert!(decoded(&decoder(&[int.clone()]), frame(&[])).is_err());
+    assert!(decoded(&decoder(&[int.clone()]), vec![9, 0]).is_err());
     // Nothing was asked for, so a row is no more than that it exists.
     assert_eq!(decoded(&decoder(&[]), frame(&[0, 0, 1, 0, 0, 0])).unwrap(), [Vec::<OwnedValue>::new()]);
 }
@@ -176,7 +176,7 @@ proptest! {
         prefixed: bool,
     ) {
         let value = if prefixed { [&[u8::try_from(value.len()).unwrap()], value.as_slice()].concat() } else { value };
-        let _ = one(ALL[kind], &value);
+        let _ = one(ALL[kind].clone(), &value);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! The text of a value, for people and for literals: one spelling for every
-//! value, the one that PostgreSQL prints where it has the type.
+//! The text of values of one part.
 
 use std::fmt::Write as _;
 
+use super::nested;
 use crate::canon::text::civil_from_days;
 use crate::value::{Date, Moment, Value};
 
@@ -17,8 +17,8 @@ pub fn text(value: &Value<'_>) -> Option<String> {
         Value::Bool(v) => v.to_string(),
         Value::Int(v) => v.to_string(),
         Value::UInt(v) => v.to_string(),
-        Value::F32(v) => float(f64::from(*v), || format!("{v:?}")),
-        Value::F64(v) => float(*v, || format!("{v:?}")),
+        Value::F32(v) => single(*v),
+        Value::F64(v) => double(*v),
         Value::Decimal(v) => v.to_string(),
         Value::Text(v) | Value::Json(v) | Value::Set(v) => v.to_string(),
         Value::Bytes(v) => format!("\\x{}", hex(v)),
@@ -37,6 +37,14 @@ pub fn text(value: &Value<'_>) -> Option<String> {
         Value::Interval { months, days, micros } => format!("{months} mons {days} days {micros} microseconds"),
         Value::Uuid(v) => uuid::Uuid::from_bytes(*v).hyphenated().to_string(),
         Value::Bits { len, bytes } => bits(*len, bytes),
+        Value::Array(v) => nested::array(v),
+        Value::Range(v) => nested::range(v),
+        Value::Multirange(v) => nested::multirange(v),
+        Value::Composite(v) => nested::composite(v),
+        Value::Map(v) => nested::map(v),
+        Value::Shape { kind, closed, coordinates } => nested::shape(*kind, *closed, coordinates),
+        Value::Geometry { srid, wkb } => format!("SRID={srid};{}", hex(wkb)),
+        Value::Vector(v) => nested::vector(v),
     })
 }
 
@@ -55,6 +63,14 @@ pub fn bits(len: u32, bytes: &[u8]) -> String {
     (0..len as usize)
         .map(|i| if bytes.get(i / 8).is_some_and(|b| b >> (7 - i % 8) & 1 == 1) { '1' } else { '0' })
         .collect()
+}
+
+pub(super) fn single(v: f32) -> String {
+    float(f64::from(v), || format!("{v:?}"))
+}
+
+pub(super) fn double(v: f64) -> String {
+    float(v, || format!("{v:?}"))
 }
 
 fn float(v: f64, finite: impl FnOnce() -> String) -> String {

@@ -1,0 +1,70 @@
+//! PostgreSQL's spelling of values.
+
+use super::literal::quoted;
+use crate::decimal::Decimal;
+use crate::display;
+use crate::table::{Column, Logical};
+use crate::value::Value;
+
+/// A quoted string wherever the column's type can hold the value: PostgreSQL
+/// gives an untyped literal the type of what it is compared with, domains and
+/// enums included.
+pub(super) fn literal(column: &Column, value: &Value<'_>) -> String {
+    match column.logical {
+        // A key found on another server may be no integer of this size at all;
+        // it is compared as the number it is, where `'…'` would be refused.
+        Some(Logical::Int { bits, unsigned }) if !is_integer_of(value, bits, unsigned) => {
+            format!("{}::numeric", quoted(&postgres_text(column, value)))
+        }
+        // Read as money itself, the decimal point would depend on `lc_monetary`.
+        Some(Logical::Decimal { .. }) if postgres_base(column) == "money" => {
+            format!("{}::numeric::money", quoted(&postgres_text(column, value)))
+        }
+        // A row's type is never guessed from what it is compared with.
+        Some(Logical::Composite { .. }) => {
+            format!("{}::{}", quoted(&postgres_text(column, value)), postgres_base(column))
+        }
+        Some(Logical::Array { .. }) if postgres_base(column) == "money[]" => {
+            format!("{}::numeric[]::money[]", quoted(&postgres_text(column, value)))
+        }
+        _ => quoted(&postgres_text(column, value)),
+    }
+}
+
+fn is_integer_of(value: &Value<'_>, bits: u8, unsigned: bool) -> bool {
+    let value = match value {
+        Value::Bool(_) => return true,
+        Value::Int(v) => i128::from(*v),
+        Value::UInt(v) => i128::from(*v),
+        Value::Decimal(Decimal::Small { coefficient, scale: 0 }) => *coefficient,
+        _ => return false,
+    };
+    let (low, high) = match (bits.min(64), unsigned) {
+        (bits, true) => (0, 1 << bits),
+        (bits, false) => (-(1 << (bits - 1)), 1 << (bits - 1)),
+    };
+    (low..high).contains(&value)
+}
+
+fn postgres_text(column: &Column, value: &Value<'_>) -> String {
+    match (&column.logical, value) {
+        (Some(Logical::Bool), Value::Int(v)) => (*v != 0).to_string(),
+        (Some(Logical::Int { .. } | Logical::Decimal { .. }), Value::Bool(v)) => u8::from(*v).to_string(),
+        (Some(Logical::Uuid), Value::Bytes(v)) => match <[u8; 16]>::try_from(v.as_ref()) {
+            Ok(v) => uuid::Uuid::from_bytes(v).to_string(),
+            Err(_) => display::hex(v),
+        },
+        (Some(Logical::Bytes { .. }), Value::Text(v)) => format!("\\x{}", display::hex(v.as_bytes())),
+        (Some(Logical::Bytes { .. }), Value::Uuid(v)) => format!("\\x{}", display::hex(v)),
+        _ => display::text(value).unwrap_or_default(),
+    }
+}
+
+/// What the catalog of PostgreSQL puts between a column's type and the domain
+/// that the column was declared with: `numeric(12,2) (domain public.price)`.
+pub(crate) const POSTGRES_DOMAIN: &str = " (domain ";
+
+/// The column's type with its domain resolved, as PostgreSQL writes it.
+pub(crate) fn postgres_base(column: &Column) -> &str {
+    column.native.split_once(POSTGRES_DOMAIN).map_or(column.native.as_str(), |(base, _)| base)
+}
