@@ -159,8 +159,7 @@ impl Confirmer {
         // A look-up's rows are few, and which of them collide is one question.
         let at_once = if odd_targets.is_empty() { DECIDED_AT_ONCE } else { candidates.len().max(1) };
         let plan = Arc::clone(&self.source.plan);
-        let readings =
-            Arc::new(Readings { plan, source, target, first_seen: round.first_seen, decided: Utc::now() });
+        let readings = Arc::new(Readings { plan, source, target, first_seen: round.first_seen, decided: Utc::now() });
         let mut odd_targets = Some(odd_targets);
         let mut rest = candidates.into_iter();
         loop {
