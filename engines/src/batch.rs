@@ -27,4 +27,16 @@ pub trait DecodeRows: Send + Sync {
     /// rows before the bad one have been handed out by then, so the caller must
     /// drop all that it has of the range. Never panics, whatever the bytes.
     fn decode(&self, batch: &RawBatch, row: &mut dyn FnMut(&[Value<'_>])) -> Result<()>;
+
+    /// A name for the way in which bytes are read: two decoders of one name make
+    /// the same values of the same bytes, on whatever servers the bytes come
+    /// from. So rows that are the same bytes are equal and needn't be decoded to
+    /// know it. `None` where the bytes may stand for something that they don't
+    /// hold, such as text that the server could not convert.
+    fn layout(&self) -> Option<String>;
+
+    /// Where each row of the batch ends. A row says its own length: of two rows
+    /// that begin with the same bytes, neither is the beginning of the other.
+    /// `None` when the bytes are not whole rows; `decode` says why.
+    fn row_ends(&self, batch: &RawBatch) -> Option<Vec<usize>>;
 }

@@ -9,8 +9,9 @@ use rand::seq::SliceRandom;
 use switchback_engines::{Class, KeyRange, Scope};
 use tokio::task::JoinSet;
 
+use crate::compare::lockstep;
 use crate::compare::matching::{Candidate, match_rows};
-use crate::compare::read::{Counters, ReadError, SideRead, on_pool, read_side};
+use crate::compare::read::{Counters, ReadError, SideRead, SideReading, on_pool, read_side};
 use crate::confirm::{Confirmer, Round, Undecided, Where};
 use crate::difference::SinkError;
 use crate::ledger::{Ledger, Totals};
@@ -75,6 +76,8 @@ pub(crate) struct TableRun {
     source: Arc<SideAccess>,
     target: Arc<SideAccess>,
     indexed: bool,
+    /// Equal bytes are equal rows, whichever side they came from.
+    same_layout: bool,
     confirmer: Confirmer,
     reconcile: Arc<Pool>,
     ledger: Ledger,
@@ -107,7 +110,9 @@ impl TableRun {
             pool: Arc::clone(&shared.cpu),
             collided: Mutex::default(),
         };
+        let layout = |side: &SideAccess| side.hasher.decoder.layout();
         Ok(Self {
+            same_layout: layout(&source).is_some_and(|name| layout(&target) == Some(name)),
             reconcile: Arc::new(shared.pool()),
             ledger,
             source_bytes: AtomicU64::new(0),
@@ -244,10 +249,14 @@ impl TableRun {
         let mut pause = READ_PAUSE;
         for attempt in 1.. {
             let overflowed = AtomicBool::new(false);
-            let read = tokio::try_join!(
-                self.read(&self.source, number, range, &overflowed),
-                self.read(&self.target, number, range, &overflowed)
-            );
+            let source = self.reading(&self.source, number, range, &overflowed);
+            let target = self.reading(&self.target, number, range, &overflowed);
+            let cpu = &*self.shared.cpu;
+            let read = if self.same_layout {
+                lockstep::read_both(source, target, cpu).await
+            } else {
+                tokio::try_join!(read_side(source, cpu), read_side(target, cpu))
+            };
             match read {
                 Err(ReadError::Engine(error))
                     if error.class() == Class::Transient
@@ -263,13 +272,13 @@ impl TableRun {
         Err(ReadError::WorkerGone)
     }
 
-    async fn read(
-        &self,
-        side: &SideAccess,
+    fn reading<'a>(
+        &'a self,
+        side: &'a SideAccess,
         number: u32,
-        range: &KeyRange,
-        overflowed: &AtomicBool,
-    ) -> Result<SideRead, ReadError> {
+        range: &'a KeyRange,
+        overflowed: &'a AtomicBool,
+    ) -> SideReading<'a> {
         let (rows, bytes) = match side.side {
             Side::Source => (&self.progress.source_rows, &self.source_bytes),
             Side::Target => (&self.progress.target_rows, &self.target_bytes),
@@ -278,9 +287,13 @@ impl TableRun {
             [] => Scope::All,
             key => Scope::Range { key, range },
         };
-        let counters = Counters { rows, bytes, all_bytes: &self.progress.bytes, overflowed };
-        let overflow = self.reconcile.overflow(side.side, number, self.shared.options.memory.range_bytes);
-        read_side(&*side.database, side.request(scope), &side.hasher, &self.shared.cpu, overflow, counters).await
+        SideReading {
+            database: &*side.database,
+            request: side.request(scope),
+            hasher: &side.hasher,
+            overflow: self.reconcile.overflow(side.side, number, self.shared.options.memory.range_bytes),
+            counters: Counters { rows, bytes, all_bytes: &self.progress.bytes, overflowed },
+        }
     }
 
     /// Rows of a range too large for memory are matched in the pool.
@@ -302,6 +315,9 @@ impl TableRun {
     ) -> Result<(), TableError> {
         let rows = source.digest.count.max(target.digest.count);
         let reconcile = Arc::clone(&self.reconcile);
+        // Where most rows differ, what is made of them is the most that a range
+        // ever holds, so one range at a time may do it.
+        let turn = self.shared.dense.acquire().await;
         let changed = on_pool(&self.shared.cpu, move || {
             let unmatched = match_rows(&source.rows, &target.rows, number);
             reconcile.add(&unmatched.leftovers).map(|()| unmatched.changed)
@@ -310,7 +326,14 @@ impl TableRun {
         .map_err(TableError::Spill)?;
         let is_dense = changed.len() as u64 > rows / DENSE_ONE_IN;
         let place = if is_dense || !self.can_look_up() { Where::InRange(range) } else { Where::ByKey };
-        self.confirm_all(changed, Round { place, is_last: self.is_last(1), first_seen }).await
+        let round = Round { place, is_last: self.is_last(1), first_seen };
+        match place {
+            Where::InRange(_) => self.confirm_in_portions(changed, round).await,
+            Where::ByKey => {
+                drop(turn);
+                self.confirm_all(changed, round).await
+            }
+        }
     }
 
     fn can_look_up(&self) -> bool {
@@ -377,13 +400,17 @@ impl TableRun {
             .await
     }
 
-    /// In portions whose rows fit in memory.
+    /// One range at a time: most of its rows are held.
     async fn confirm_all(&self, candidates: Vec<Candidate>, round: Round<'_>) -> Result<(), TableError> {
-        // One range at a time: most of its rows are held.
-        let _dense = match round.place {
+        let _turn = match round.place {
             Where::InRange(_) if !candidates.is_empty() => Some(self.shared.dense.acquire().await),
             Where::InRange(_) | Where::ByKey => None,
         };
+        self.confirm_in_portions(candidates, round).await
+    }
+
+    /// In portions whose rows fit in memory.
+    async fn confirm_in_portions(&self, candidates: Vec<Candidate>, round: Round<'_>) -> Result<(), TableError> {
         let mut rest = candidates.into_iter();
         loop {
             let some: Vec<Candidate> = rest.by_ref().take(self.candidates_at_once(round.place)).collect();

@@ -6,6 +6,7 @@
 //! and failing servers. [`regressions`]: wrong verdicts that were found once.
 
 mod collect;
+mod home;
 mod load;
 mod lookalikes;
 mod modes;

@@ -2,67 +2,17 @@
 //! states what is to come out. What a rule or a pairing decides is pinned beside
 //! its code; here it has to hold for a whole run.
 
-use std::sync::Arc;
-
+use fixtures::Side;
+use fixtures::dataset::Dialect;
 use switchback_engines::canon::Settings;
-use switchback_engines::{ConnectOptions, Database, DatabaseUrl, connect};
-use switchback_fixtures::{Family, Side, TestDatabase, database};
-use switchback_verify::{Difference, Options, Progress, RunOutcome, Selection, Verdict, run};
-use tokio_util::sync::CancellationToken;
+use switchback_fixtures as fixtures;
+use switchback_verify::{Options, Selection, Verdict};
 
-use crate::collect::Collected;
-use crate::modes::Files;
-
-/// One side of a run on a server.
-struct Home {
-    connected: Arc<dyn Database>,
-    database: TestDatabase,
-}
-
-async fn home(family: Family, side: Side, script: &str) -> Home {
-    let database = database(family, side, "regressions").await;
-    database.execute(script).await.unwrap_or_else(|e| panic!("{e:?}"));
-    let url = DatabaseUrl::parse(database.url()).unwrap();
-    Home { connected: connect(&url, &ConnectOptions::default()).await.unwrap(), database }
-}
-
-async fn compare(
-    source: &Arc<dyn Database>,
-    target: &Arc<dyn Database>,
-    options: Options,
-) -> (RunOutcome, Vec<Difference>) {
-    let sink = Collected::default();
-    let options = Options { run_id: "test".to_owned(), ..options };
-    let (source, target) = (Arc::clone(source), Arc::clone(target));
-    let run = run(source, target, options, Arc::new(sink.clone()), Progress::new(), CancellationToken::new());
-    let outcome = run.await.expect("the run starts");
-    (outcome, sink.take().into_iter().map(|(_, d)| d).collect())
-}
-
-async fn compare_homes(source: &Home, target: &Home, options: Options) -> RunOutcome {
-    compare(&source.connected, &target.connected, options).await.0
-}
-
-fn show(outcome: &RunOutcome) -> String {
-    let table = |t: &switchback_verify::TableOutcome| {
-        format!(
-            "{} {:?} rows {}/{} differences {:?} problems {:?} structure {:?} policies {:?}",
-            t.name(),
-            t.verdict,
-            t.source_rows,
-            t.target_rows,
-            t.differences,
-            t.problems,
-            t.structure,
-            t.policies
-        )
-    };
-    outcome.tables.iter().map(table).collect::<Vec<_>>().join("\n")
-}
+use crate::home::{compare, home, show, sqlite_pair};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_named_in_the_targets_spelling_is_compared() {
-    let files = Files::new(
+    let (source, target) = sqlite_pair(
         "CREATE TABLE \"Orders\" (k INTEGER PRIMARY KEY); INSERT INTO \"Orders\" VALUES (1), (2);
          CREATE TABLE customers (k INTEGER PRIMARY KEY);",
         "CREATE TABLE orders (k INTEGER PRIMARY KEY);
@@ -71,7 +21,7 @@ async fn a_table_named_in_the_targets_spelling_is_compared() {
     .await;
     let include = vec!["customers".parse().unwrap(), "orders".parse().unwrap()];
     let options = Options { selection: Selection { include, ..Selection::default() }, ..Options::default() };
-    let (outcome, found) = compare(&files.open("source.db").await, &files.open("target.db").await, options).await;
+    let (outcome, found) = compare(&source, &target, options).await;
     assert_eq!(outcome.verdict, Verdict::Different, "{}", show(&outcome));
     assert_eq!((outcome.tables.len(), found.len()), (2, 2), "{}", show(&outcome));
 }
@@ -80,7 +30,7 @@ async fn a_table_named_in_the_targets_spelling_is_compared() {
 async fn what_sqlite_keeps_in_other_spellings_is_equal_by_a_named_policy() {
     let table = |name: &str, native: &str| format!("CREATE TABLE {name} (k INTEGER PRIMARY KEY, v {native});");
     let both = format!("{}{}", table("b", "BLOB"), table("u", "UUID"));
-    let files = Files::new(
+    let (source, target) = sqlite_pair(
         &format!(
             "{both} INSERT INTO b VALUES (1, x'61'); INSERT INTO u VALUES (1, 'AAAAAAAA-AAAA-AAAA-AAAA-AAAAAAAAAAAA');"
         ),
@@ -89,46 +39,45 @@ async fn what_sqlite_keeps_in_other_spellings_is_equal_by_a_named_policy() {
         ),
     )
     .await;
-    let (outcome, _) =
-        compare(&files.open("source.db").await, &files.open("target.db").await, Options::default()).await;
+    let (outcome, _) = compare(&source, &target, Options::default()).await;
     assert_eq!(outcome.verdict, Verdict::Equal, "{}", show(&outcome));
     assert!(outcome.tables.iter().all(|t| !t.policies.is_empty()), "{}", show(&outcome));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn times_with_zones_in_sqlite_text_equal_those_of_postgres() {
-    let files = Files::new(
+    let source = home(
+        Dialect::Sqlite,
+        Side::Source,
         "CREATE TABLE t (k INTEGER PRIMARY KEY, zoned TIMETZ, at TEXT, local TEXT);
          INSERT INTO t VALUES (1, '10:00:00+02:00', '2024-05-01T10:00:00+02:00', '2024-05-01 09:00:00');",
-        "",
     )
     .await;
     let target = home(
-        Family::Postgres,
+        Dialect::Postgres,
         Side::Target,
         "CREATE TABLE t (k bigint PRIMARY KEY, zoned timetz, at timestamptz, local timestamptz); \
          INSERT INTO t VALUES (1, '10:00:00+02', '2024-05-01 08:00:00+00', '2024-05-01 08:00:00+00')",
     )
     .await;
-    let source = files.open("source.db").await;
     let equality = Settings { naive_zone_minutes: Some(60) };
-    let (outcome, found) = compare(&source, &target.connected, Options { equality, ..Options::default() }).await;
+    let (outcome, found) = compare(&source, &target, Options { equality, ..Options::default() }).await;
     assert!(outcome.tables[0].problems.is_empty() && found.is_empty(), "{} {found:?}", show(&outcome));
-    let (outcome, _) = compare(&source, &target.connected, Options::default()).await;
+    let (outcome, _) = compare(&source, &target, Options::default()).await;
     assert_eq!(outcome.tables[0].problems.len(), 2, "the zone is never guessed: {}", show(&outcome));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_source_columns_are_never_matched_with_one_target_column() {
     let source = home(
-        Family::Postgres,
+        Dialect::Postgres,
         Side::Source,
         "CREATE TABLE t (k int PRIMARY KEY, a int, \"A\" int); INSERT INTO t VALUES (1, 5, 5)",
     )
     .await;
     let script = "CREATE TABLE t (k int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 5)";
-    let target = home(Family::MySql, Side::Target, script).await;
-    let outcome = compare_homes(&source, &target, Options::default()).await;
+    let target = home(Dialect::MySql, Side::Target, script).await;
+    let (outcome, _) = compare(&source, &target, Options::default()).await;
     assert_ne!(outcome.verdict, Verdict::Equal, "{}", show(&outcome));
     assert_eq!(outcome.tables[0].difference_count(), 0, "{}", show(&outcome));
 }
@@ -143,17 +92,17 @@ fn halves(native: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_server_made_of_more_digits_than_it_keeps_is_equal() {
-    let source = home(Family::Postgres, Side::Source, &halves("timestamp(6)")).await;
-    for (family, native) in
-        [(Family::Postgres, "timestamp(0)"), (Family::MySql, "datetime(0)"), (Family::MariaDb, "datetime(0)")]
+    let source = home(Dialect::Postgres, Side::Source, &halves("timestamp(6)")).await;
+    for (dialect, native) in
+        [(Dialect::Postgres, "timestamp(0)"), (Dialect::MySql, "datetime(0)"), (Dialect::MariaDb, "datetime(0)")]
     {
-        let target = home(family, Side::Target, &halves(native)).await;
-        let outcome = compare_homes(&source, &target, Options::default()).await;
-        assert_eq!(outcome.tables[0].difference_count(), 0, "{family:?}: {}", show(&outcome));
+        let target = home(dialect, Side::Target, &halves(native)).await;
+        let (outcome, _) = compare(&source, &target, Options::default()).await;
+        assert_eq!(outcome.tables[0].difference_count(), 0, "{dialect:?}: {}", show(&outcome));
         let other = "UPDATE t SET v = TIMESTAMP '2001-06-01 00:00:05' WHERE k = 4";
-        target.database.execute(other).await.unwrap();
-        let outcome = compare_homes(&source, &target, Options::default()).await;
-        assert_eq!(outcome.tables[0].difference_count(), 1, "{family:?}: {}", show(&outcome));
+        target.place.execute(other).await;
+        let (outcome, _) = compare(&source, &target, Options::default()).await;
+        assert_eq!(outcome.tables[0].difference_count(), 1, "{dialect:?}: {}", show(&outcome));
     }
 }
 
@@ -165,18 +114,18 @@ async fn negative_times_are_shortened_as_by_their_server() {
              INSERT INTO t VALUES (1, '-10:00:00.5'), (2, '-10:00:00.4'), (3, '10:00:00.5'), (4, '-00:00:00.9')"
         )
     };
-    for family in [Family::MySql, Family::MariaDb] {
+    for dialect in [Dialect::MySql, Dialect::MariaDb] {
         let (source, target) =
-            (home(family, Side::Source, &script(6)).await, home(family, Side::Target, &script(0)).await);
-        let outcome = compare_homes(&source, &target, Options::default()).await;
-        assert_eq!(outcome.tables[0].difference_count(), 0, "{family:?}: {}", show(&outcome));
+            (home(dialect, Side::Source, &script(6)).await, home(dialect, Side::Target, &script(0)).await);
+        let (outcome, _) = compare(&source, &target, Options::default()).await;
+        assert_eq!(outcome.tables[0].difference_count(), 0, "{dialect:?}: {}", show(&outcome));
     }
 }
 
 /// Boundaries that the target's calendar can't hold lose no row of it.
-async fn beyond_the_calendar(family: Family) {
+async fn beyond_the_calendar(dialect: Dialect) {
     let source = home(
-        Family::Postgres,
+        Dialect::Postgres,
         Side::Source,
         "CREATE TABLE t (k timestamp(0) PRIMARY KEY, v int); \
          INSERT INTO t SELECT timestamp '12024-01-01' + n * interval '1 hour', n FROM generate_series(1, 50) n; \
@@ -184,36 +133,36 @@ async fn beyond_the_calendar(family: Family) {
     )
     .await;
     let target = home(
-        family,
+        dialect,
         Side::Target,
         "CREATE TABLE t (k datetime PRIMARY KEY, v int); INSERT INTO t VALUES ('2024-01-01 00:00:00', 1)",
     )
     .await;
-    let outcome = compare_homes(&source, &target, Options { range_rows: 5, ..Options::default() }).await;
+    let (outcome, _) = compare(&source, &target, Options { range_rows: 5, ..Options::default() }).await;
     assert_eq!(outcome.tables[0].target_rows, 1, "a row is in no range: {}", show(&outcome));
     assert_eq!(outcome.tables[0].difference_count(), 51, "{}", show(&outcome));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn boundaries_beyond_the_calendar_of_mysql_lose_no_row() {
-    beyond_the_calendar(Family::MySql).await;
+    beyond_the_calendar(Dialect::MySql).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn boundaries_beyond_the_calendar_of_mariadb_lose_no_row() {
-    beyond_the_calendar(Family::MariaDb).await;
+    beyond_the_calendar(Dialect::MariaDb).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_that_only_postgres_has_are_differences() {
     let script = "CREATE TABLE t (k numeric PRIMARY KEY, v int); INSERT INTO t VALUES ('NaN', 1)";
-    let source = home(Family::Postgres, Side::Source, script).await;
+    let source = home(Dialect::Postgres, Side::Source, script).await;
     // As text, `NaN` would find the row of 0.
     let script = "CREATE TABLE t (k decimal(20,4) PRIMARY KEY, v int); INSERT INTO t VALUES (0, 1)";
-    for family in [Family::MySql, Family::MariaDb] {
-        let target = home(family, Side::Target, script).await;
-        let (outcome, found) = compare(&source.connected, &target.connected, Options::default()).await;
-        let mut kinds: Vec<_> = found.iter().map(|d| d.kind.name()).collect();
+    for dialect in [Dialect::MySql, Dialect::MariaDb] {
+        let target = home(dialect, Side::Target, script).await;
+        let (outcome, found) = compare(&source, &target, Options::default()).await;
+        let mut kinds: Vec<_> = found.iter().map(|(_, d)| d.kind.name()).collect();
         kinds.sort_unstable();
         assert_eq!(kinds, ["source_only", "target_only"], "{}", show(&outcome));
     }
@@ -222,9 +171,9 @@ async fn numbers_that_only_postgres_has_are_differences() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_excluded_target_table_is_nobodys_counterpart() {
     let script = "CREATE TABLE users (k int PRIMARY KEY); INSERT INTO users VALUES (1)";
-    let source = home(Family::MySql, Side::Source, script).await;
+    let source = home(Dialect::MySql, Side::Source, script).await;
     let target = home(
-        Family::Postgres,
+        Dialect::Postgres,
         Side::Target,
         "CREATE SCHEMA audit; CREATE TABLE audit.users (k int PRIMARY KEY); \
          CREATE TABLE public.users (k int PRIMARY KEY); INSERT INTO public.users VALUES (1)",
@@ -232,6 +181,6 @@ async fn an_excluded_target_table_is_nobodys_counterpart() {
     .await;
     let exclude = vec!["audit.*".parse().unwrap()];
     let options = Options { selection: Selection { exclude, ..Selection::default() }, ..Options::default() };
-    let outcome = compare_homes(&source, &target, options).await;
+    let (outcome, _) = compare(&source, &target, options).await;
     assert_eq!(outcome.verdict, Verdict::Equal, "{}", show(&outcome));
 }

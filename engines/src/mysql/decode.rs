@@ -132,6 +132,34 @@ impl DecodeRows for RowDecoder {
         }
         Ok(())
     }
+
+    /// MySQL and MariaDB send the same bytes for the same type. The mark of text
+    /// that was not converted is the same whatever the text was.
+    fn layout(&self) -> Option<String> {
+        let kinds: Option<Vec<String>> = self
+            .columns
+            .iter()
+            .map(|cell| match cell.text {
+                Text::Any | Text::Ascii => Some(format!("{:?}", cell.logical)),
+                Text::Converted => None,
+            })
+            .collect();
+        Some(format!("mysql {}", kinds?.join(" ")))
+    }
+
+    fn row_ends(&self, batch: &RawBatch) -> Option<Vec<usize>> {
+        let bytes = batch.bytes.as_slice();
+        let mut ends = Vec::with_capacity(batch.row_count);
+        let mut at = 0;
+        while at < bytes.len() {
+            let header = Header::at(bytes, at)?;
+            at += HEADER_BYTES + header.len;
+            if header.len < FRAME_BYTES_MAX {
+                ends.push(at);
+            }
+        }
+        (at == bytes.len()).then_some(ends)
+    }
 }
 
 /// A packet of several frames, and where the next one begins.

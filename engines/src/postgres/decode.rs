@@ -2,11 +2,12 @@
 
 use crate::batch::{DecodeRows, RawBatch};
 use crate::error::{Error, Result};
+use crate::sql;
 use crate::table::{Column, Table};
 use crate::value::{OwnedValue, Value};
 
 use super::bytes::{Fault, Fields};
-use super::frame::NULL;
+use super::frame::{NULL, tuple_ends};
 use super::types::{self, Decode};
 
 /// Stands in an error for a column where the fault lies between columns.
@@ -22,6 +23,8 @@ pub(super) struct CopyDecoder {
 #[derive(Debug)]
 struct ColumnDecoder {
     name: String,
+    /// All that `decode` was chosen by.
+    layout: String,
     decode: Decode,
 }
 
@@ -34,14 +37,18 @@ impl CopyDecoder {
                 column: column.name.clone(),
                 native: column.native.clone(),
             })?;
-            Ok(ColumnDecoder { name: column.name.clone(), decode })
+            let layout = format!("{:?} {}", column.logical, sql::postgres_base(column));
+            Ok(ColumnDecoder { name: column.name.clone(), layout, decode })
         };
         Ok(Self { table: table.name.to_string(), columns: columns.into_iter().map(decoder).collect::<Result<_>>()? })
     }
 
     /// A decoder for a result of our own that is no table's.
     pub(super) fn of_one(table: &Table, name: &str, decode: Decode) -> Self {
-        Self { table: table.name.to_string(), columns: vec![ColumnDecoder { name: name.to_owned(), decode }] }
+        Self {
+            table: table.name.to_string(),
+            columns: vec![ColumnDecoder { name: name.to_owned(), layout: name.to_owned(), decode }],
+        }
     }
 
     fn fault(&self, column: &str, why: Fault) -> Error {
@@ -96,6 +103,15 @@ impl DecodeRows for CopyDecoder {
         } else {
             Err(self.row_fault("the batch has another number of rows than was read"))
         }
+    }
+
+    fn layout(&self) -> Option<String> {
+        let kinds: Vec<&str> = self.columns.iter().map(|column| column.layout.as_str()).collect();
+        Some(format!("postgres {}", kinds.join(" ")))
+    }
+
+    fn row_ends(&self, batch: &RawBatch) -> Option<Vec<usize>> {
+        tuple_ends(&batch.bytes)
     }
 }
 

@@ -107,6 +107,20 @@ impl Framer {
     }
 }
 
+/// Where the tuples of a batch end; `None` unless they are all of it.
+pub(super) fn tuple_ends(bytes: &[u8]) -> Option<Vec<usize>> {
+    let mut ends = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        match tuple(bytes.get(at..)?) {
+            Ok(Walk::Tuple { len }) => at += len,
+            Ok(Walk::Trailer | Walk::Incomplete) | Err(_) => return None,
+        }
+        ends.push(at);
+    }
+    Some(ends)
+}
+
 /// The header's length, once all of it is there.
 fn header(bytes: &[u8]) -> Result<Option<usize>, Fault> {
     let mut fields = Fields::new(bytes);

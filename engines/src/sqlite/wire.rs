@@ -100,6 +100,28 @@ impl DecodeRows for Decoder {
         let last = self.columns.last().map_or("", |cell| cell.column.as_str());
         Err(self.fault(last, "the batch holds more than its rows"))
     }
+
+    /// A cell is its storage class and its bytes, whatever the column declares.
+    fn layout(&self) -> Option<String> {
+        let kinds: Vec<&str> = self.columns.iter().map(|cell| if cell.json { "json" } else { "cell" }).collect();
+        Some(format!("sqlite {}", kinds.join(" ")))
+    }
+
+    fn row_ends(&self, batch: &RawBatch) -> Option<Vec<usize>> {
+        let mut rest = batch.bytes.as_slice();
+        let mut ends = Vec::with_capacity(batch.row_count);
+        // Rows of no cells are no bytes, and then nothing tells one from two.
+        if self.columns.is_empty() {
+            return None;
+        }
+        for _ in 0..batch.row_count {
+            for _ in &self.columns {
+                skip(&mut rest)?;
+            }
+            ends.push(batch.bytes.len() - rest.len());
+        }
+        rest.is_empty().then_some(ends)
+    }
 }
 
 impl Decoder {
@@ -132,6 +154,23 @@ fn next<'a>(rest: &mut &'a [u8]) -> Result<Value<'a>, &'static str> {
         tag::TEXT_UTF16BE => utf16(block(rest).ok_or(SHORT)?, u16::from_be_bytes)?,
         _ => return Err("the batch holds a cell of no known kind"),
     })
+}
+
+/// Passes over one cell.
+fn skip(rest: &mut &[u8]) -> Option<()> {
+    match *take(rest, 1)?.first()? {
+        tag::NULL => {}
+        tag::INTEGER => {
+            unsigned(rest)?;
+        }
+        tag::REAL => {
+            take(rest, 8)?;
+        }
+        _ => {
+            block(rest)?;
+        }
+    }
+    Some(())
 }
 
 fn utf16<'a>(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Value<'a>, &'static str> {

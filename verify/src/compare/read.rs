@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use switchback_engines::{Database, Error, RawBatch, ReadRequest};
+use switchback_engines::{Database, DecodeRows, Error, RawBatch, ReadRequest};
 use tokio::sync::{mpsc, oneshot};
 
 use super::hash::RowHasher;
@@ -11,7 +11,7 @@ use super::rows::{Digest, RangeRows};
 
 /// Batches on their way between the socket and the CPU pool, for each read.
 /// Two: one that is being hashed, one that is ready.
-const BATCHES_IN_FLIGHT: usize = 2;
+pub(super) const BATCHES_IN_FLIGHT: usize = 2;
 
 /// Takes rows that no longer fit in memory.
 pub(crate) trait Overflow: Send + Sync {
@@ -26,7 +26,9 @@ pub(crate) trait Overflow: Send + Sync {
 pub(crate) struct SideRead {
     /// The rows still in memory.
     pub(crate) rows: RangeRows,
-    /// Of all rows, those that overflowed included.
+    /// The number of all rows, those that overflowed included, and the sum over
+    /// those that were hashed: all, or all but those that both sides have byte
+    /// for byte, see [`super::lockstep`].
     pub(crate) digest: Digest,
     pub(crate) overflowed: bool,
 }
@@ -54,53 +56,102 @@ pub(crate) enum ReadError {
     WorkerGone,
 }
 
-/// Reads all of `request`.
-pub(crate) async fn read_side(
-    database: &dyn Database,
-    request: ReadRequest<'_>,
-    hasher: &RowHasher,
-    pool: &rayon::ThreadPool,
-    overflow: Arc<dyn Overflow>,
-    counters: Counters<'_>,
-) -> Result<SideRead, ReadError> {
-    let (sender, receiver) = mpsc::channel(BATCHES_IN_FLIGHT);
-    let reading = async { database.read(request, sender).await.map_err(ReadError::from) };
-    let hashing = hash_all(receiver, hasher, pool, overflow, counters);
-    let (read, side) = tokio::try_join!(reading, hashing)?;
-    if read != side.digest.count {
-        return Err(ReadError::RowsLost { read, hashed: side.digest.count });
-    }
-    Ok(side)
+/// What to read of one side of a range, and where it goes.
+#[derive(Clone)]
+pub(crate) struct SideReading<'a> {
+    pub(crate) database: &'a dyn Database,
+    pub(crate) request: ReadRequest<'a>,
+    pub(crate) hasher: &'a RowHasher,
+    pub(crate) overflow: Arc<dyn Overflow>,
+    pub(crate) counters: Counters<'a>,
 }
 
-async fn hash_all(
-    mut batches: mpsc::Receiver<RawBatch>,
-    hasher: &RowHasher,
-    pool: &rayon::ThreadPool,
+impl SideReading<'_> {
+    pub(super) async fn read(&self, out: mpsc::Sender<RawBatch>) -> Result<u64, ReadError> {
+        Ok(self.database.read(self.request.clone(), out).await?)
+    }
+}
+
+/// Reads all of one side.
+pub(crate) async fn read_side(reading: SideReading<'_>, pool: &rayon::ThreadPool) -> Result<SideRead, ReadError> {
+    let (sender, mut batches) = mpsc::channel(BATCHES_IN_FLIGHT);
+    let mut hashing = Hashing::new(&reading, pool);
+    let hash_all = async move {
+        while let Some(batch) = batches.recv().await {
+            hashing.arrived(&batch);
+            hashing.hash(batch).await?;
+        }
+        Ok(hashing.end())
+    };
+    let (read, side) = tokio::try_join!(reading.read(sender), hash_all)?;
+    side.check(read)
+}
+
+impl SideRead {
+    /// That no row was lost between the connection and here.
+    pub(super) fn check(self, read: u64) -> Result<Self, ReadError> {
+        let hashed = self.digest.count;
+        if read == hashed { Ok(self) } else { Err(ReadError::RowsLost { read, hashed }) }
+    }
+}
+
+/// One side's rows on their way to keys and hashes.
+pub(super) struct Hashing<'a> {
+    side: SideRead,
+    hasher: &'a RowHasher,
+    pool: &'a rayon::ThreadPool,
     overflow: Arc<dyn Overflow>,
-    counters: Counters<'_>,
-) -> Result<SideRead, ReadError> {
-    let mut side = SideRead::default();
-    while let Some(batch) = batches.recv().await {
-        let bytes = batch.bytes.len() as u64;
-        let rows = {
-            let hasher = hasher.clone();
-            on_pool(pool, move || hasher.hash_batch(&batch)).await??
-        };
-        counters.rows.fetch_add(rows.len() as u64, Ordering::Relaxed);
-        counters.bytes.fetch_add(bytes, Ordering::Relaxed);
-        counters.all_bytes.fetch_add(bytes, Ordering::Relaxed);
-        side.digest.merge(rows.digest);
-        side.rows.append(&rows);
-        if side.rows.size_bytes() > overflow.bytes_max() {
-            let full = std::mem::take(&mut side.rows);
-            counters.overflowed.store(true, Ordering::Relaxed);
-            let overflow = Arc::clone(&overflow);
-            on_pool(pool, move || overflow.take(&full)).await?.map_err(ReadError::Spill)?;
-            side.overflowed = true;
+    counters: Counters<'a>,
+}
+
+impl<'a> Hashing<'a> {
+    pub(super) fn new(reading: &SideReading<'a>, pool: &'a rayon::ThreadPool) -> Self {
+        Self {
+            side: SideRead::default(),
+            hasher: reading.hasher,
+            pool,
+            overflow: Arc::clone(&reading.overflow),
+            counters: reading.counters,
         }
     }
-    Ok(side)
+
+    pub(super) fn decoder(&self) -> &dyn DecodeRows {
+        &*self.hasher.decoder
+    }
+
+    /// Counts what came over the wire, for progress.
+    pub(super) fn arrived(&self, batch: &RawBatch) {
+        let bytes = batch.bytes.len() as u64;
+        self.counters.rows.fetch_add(batch.row_count as u64, Ordering::Relaxed);
+        self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.counters.all_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts rows that the other side has as well, byte for byte.
+    pub(super) fn pass_over(&mut self, rows: usize) {
+        self.side.digest.count += rows as u64;
+    }
+
+    pub(super) async fn hash(&mut self, batch: RawBatch) -> Result<(), ReadError> {
+        let rows = {
+            let hasher = self.hasher.clone();
+            on_pool(self.pool, move || hasher.hash_batch(&batch)).await??
+        };
+        self.side.digest.merge(rows.digest);
+        self.side.rows.append(&rows);
+        if self.side.rows.size_bytes() > self.overflow.bytes_max() {
+            let full = std::mem::take(&mut self.side.rows);
+            self.counters.overflowed.store(true, Ordering::Relaxed);
+            let overflow = Arc::clone(&self.overflow);
+            on_pool(self.pool, move || overflow.take(&full)).await?.map_err(ReadError::Spill)?;
+            self.side.overflowed = true;
+        }
+        Ok(())
+    }
+
+    pub(super) fn end(self) -> SideRead {
+        self.side
+    }
 }
 
 /// Runs `work` on the CPU pool without blocking this task.

@@ -27,6 +27,10 @@ use stage::Stages;
 use switchback_benches::machine::{self, Machine};
 use switchback_benches::record;
 
+/// As the `switchback` binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> Result<()> {
     if let Some(task) = contender::own_task()? {

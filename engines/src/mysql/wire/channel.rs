@@ -111,7 +111,7 @@ impl Channel {
         Ok(packet)
     }
 
-    /// Receives binary rows and hands them on as they came, frames and all,
+    /// Receives binary rows and hands them on in their frames,
     /// when there is a batch of them or no more.
     pub(in crate::mysql) async fn rows(&mut self, deprecate_eof: bool) -> WireResult<Rows> {
         self.input.drain(..self.used);
@@ -119,7 +119,7 @@ impl Channel {
         self.input.reserve(BATCH_BYTES + 2 * READ_BYTES);
         let mut scan = Scan { frame: 0, sequence: self.sequence, end: 0, sequence_at_end: self.sequence, row_count: 0 };
         loop {
-            match scan.advance(&self.input, deprecate_eof)? {
+            match scan.advance(&mut self.input, deprecate_eof)? {
                 Step::Wait { .. } if scan.end >= BATCH_BYTES => {
                     self.sequence = scan.sequence_at_end;
                     return Ok(Rows::Some(self.split_off(scan.end, scan.end, scan.row_count)));
@@ -173,7 +173,11 @@ enum Step {
 impl Scan {
     /// Walks over all rows that are there: a few instructions for each, which
     /// is all that the thread on the socket does for a row.
-    fn advance(&mut self, input: &[u8], deprecate_eof: bool) -> WireResult<Step> {
+    ///
+    /// The number of a row's first frame is set to 0 once it was checked: it
+    /// says only how many rows came before, and without it the same row is the
+    /// same bytes wherever it is in a result.
+    fn advance(&mut self, input: &mut [u8], deprecate_eof: bool) -> WireResult<Step> {
         loop {
             let Some(header) = Header::at(input, self.frame) else {
                 return Ok(Step::Wait { len: self.frame + HEADER_BYTES });
@@ -194,6 +198,9 @@ impl Scan {
             match packet.first() {
                 Some(&mark::ROW) => {
                     self.row_count += 1;
+                    if let Some(number) = input.get_mut(self.end + HEADER_BYTES - 1) {
+                        *number = 0;
+                    }
                     self.end = frame_end;
                     self.sequence_at_end = self.sequence;
                 }
