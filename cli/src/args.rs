@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use switchback_engines::canon::settings::{Amount, Normalize, TimeDigits};
+use switchback_engines::canon::{Policy, Settings};
 use switchback_verify::options::IgnoredColumn;
 use switchback_verify::plan::selection::Pattern;
 
@@ -131,6 +133,9 @@ pub(crate) struct VerifyArgs {
     pub(crate) selection: SelectionArgs,
 
     #[command(flatten)]
+    pub(crate) equality: EqualityArgs,
+
+    #[command(flatten)]
     pub(crate) extent: ExtentArgs,
 
     #[command(flatten)]
@@ -175,12 +180,85 @@ pub(crate) struct SelectionArgs {
     /// Compare only the rows of the target that meet a condition, in the target's SQL
     #[arg(long = "target-filter", value_name = "TABLE=SQL")]
     pub(crate) target_filters: Vec<Assignment>,
+}
+
+/// What counts as equal in the whole run. Tables and columns can have settings
+/// of their own, in the config.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "What counts as equal (in the config also for a table or a column)")]
+pub(crate) struct EqualityArgs {
+    /// Switch default policies off, by their names in the certificate: decimal_scale, json_meaning
+    ///
+    /// Comma-separated or repeated. Where a stricter comparison exists it is used; columns that can only be
+    /// compared under the policy are reported as not compared.
+    #[arg(long, value_name = "POLICY", value_delimiter = ',', value_parser = crate::words::default_policy)]
+    pub(crate) strict: Vec<Policy>,
+
+    /// Ignore spaces at the end of text
+    #[arg(long)]
+    pub(crate) trim_spaces: bool,
+
+    /// Ignore upper and lower case in text, by Unicode's full case folding
+    #[arg(long)]
+    pub(crate) ignore_case: bool,
+
+    /// Compare text in a normalisation form of Unicode: nfc
+    #[arg(long, value_name = "FORM")]
+    pub(crate) normalize: Option<Normalize>,
+
+    /// Take empty text for NULL
+    #[arg(long)]
+    pub(crate) empty_is_null: bool,
+
+    /// Take the date 0000-00-00 for NULL
+    #[arg(long)]
+    pub(crate) zero_date_is_null: bool,
+
+    /// Compare times to this many digits of the second's fraction at most
+    #[arg(long, value_name = "DIGITS")]
+    pub(crate) time_digits: Option<TimeDigits>,
+
+    /// Let numbers differ by this amount: 0.01
+    ///
+    /// Rows that differ by no more are read a second time, and counted. A number is within tolerance if it is within
+    /// any of --absolute, --relative and --ulps. Keys must always be the same.
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) absolute: Option<Amount>,
+
+    /// Let numbers differ by this share of the larger one: 1e-9
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) relative: Option<Amount>,
+
+    /// Let floating-point numbers be this many representable values apart
+    #[arg(long, value_name = "N")]
+    pub(crate) ulps: Option<u32>,
 
     /// The zone of dates with times that name none, such as +00:00
     ///
     /// Needed only where the other side's type is a point in time. It is never guessed.
     #[arg(long, value_name = "OFFSET", allow_hyphen_values = true)]
     pub(crate) naive_zone: Option<Zone>,
+}
+
+impl EqualityArgs {
+    pub(crate) fn settings(&self) -> Settings {
+        // A flag that is not there says nothing: the file may say it.
+        let on = |flag: bool| flag.then_some(true);
+        Settings {
+            strict: self.strict.iter().copied().collect(),
+            trim_spaces: on(self.trim_spaces),
+            ignore_case: on(self.ignore_case),
+            normalize: self.normalize,
+            empty_is_null: on(self.empty_is_null),
+            zero_date_is_null: on(self.zero_date_is_null),
+            time_digits: self.time_digits,
+            absolute: self.absolute.clone(),
+            relative: self.relative.clone(),
+            ulps: self.ulps,
+            naive_zone_minutes: self.naive_zone.map(|zone| zone.minutes),
+            ..Settings::default()
+        }
+    }
 }
 
 /// How much, and for how long.

@@ -11,11 +11,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use switchback_engines::canon::Settings as Equality;
 use toml::Spanned;
 
 use crate::error::Mistake;
 use crate::redact;
-use crate::words::{Duration, IgnoredColumnWord, PatternWord, Zone};
+use crate::words::{Duration, IgnoredColumnWord, PatternWord};
 
 /// A whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -30,7 +31,7 @@ pub(crate) struct Config {
     pub(crate) jobs: Option<Jobs>,
     pub(crate) tables: Tables,
     table: Vec<Spanned<Table>>,
-    pub(crate) equality: Equality,
+    equality: Option<Spanned<Equality>>,
     pub(crate) stop: Stop,
     pub(crate) confirm: Confirm,
     pub(crate) output: Output,
@@ -57,12 +58,31 @@ pub(crate) struct Table {
     pub(crate) rename_columns: BTreeMap<String, String>,
     pub(crate) source_filter: Option<String>,
     pub(crate) target_filter: Option<String>,
+    equality: Option<Spanned<Equality>>,
+    /// What equal means in single columns, by the source's names of them.
+    #[serde(default)]
+    columns: BTreeMap<String, Spanned<Equality>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Equality {
-    pub(crate) naive_zone: Option<Zone>,
+impl Table {
+    pub(crate) fn equality(&self) -> Equality {
+        get(self.equality.as_ref())
+    }
+
+    pub(crate) fn columns(&self) -> BTreeMap<String, Equality> {
+        self.columns.iter().map(|(name, equality)| (name.clone(), equality.get_ref().clone())).collect()
+    }
+}
+
+fn get(equality: Option<&Spanned<Equality>>) -> Equality {
+    equality.map(|equality| equality.get_ref().clone()).unwrap_or_default()
+}
+
+impl Config {
+    /// What equal means in the whole run.
+    pub(crate) fn equality(&self) -> Equality {
+        get(self.equality.as_ref())
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -159,6 +179,7 @@ impl ConfigFile {
         let config = toml::from_str(&text).map_err(|error| content_error(path, &text, &error))?;
         let file = Self { path: path.to_owned(), text, config };
         file.check_tables()?;
+        file.check_equality()?;
         file.source()?;
         file.target()?;
         Ok(file)
@@ -213,6 +234,15 @@ impl ConfigFile {
             if !names.insert(name) {
                 return Err(self.error_at(&table.span(), &format!("there is another `[[table]]` for `{name}`")));
             }
+        }
+        Ok(())
+    }
+
+    /// Settings that contradict each other within one level.
+    fn check_equality(&self) -> Result<(), ConfigError> {
+        let of_tables = self.tables().flat_map(|table| table.equality.iter().chain(table.columns.values()));
+        for equality in self.config.equality.iter().chain(of_tables) {
+            equality.get_ref().check().map_err(|message| self.error_at(&equality.span(), &message))?;
         }
         Ok(())
     }

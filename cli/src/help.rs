@@ -68,7 +68,25 @@ The config file, with all its keys:
     rename_columns = { mail = \"email\" }
     source_filter = \"id > 0\"
     target_filter = \"id > 0\"
-    [equality]
+    [table.equality]                     # what equal means in this table: keys as in [equality]
+    ignore_case = true
+    [table.columns.login]                # and in one column, by the source's name
+    ignore_case = false
+    [equality]                           # the innermost level that names a key decides
+    strict = [\"json_meaning\"]           # policies to switch off; lenient = [..] takes them back
+    trim_spaces = true
+    ignore_case = false
+    normalize = \"nfc\"                   # or \"none\"
+    empty_is_null = true
+    zero_date_is_null = true
+    time_digits = 3
+    time_rounding = \"down\"              # or \"nearest\"; else as the coarser server does
+    compare_as = \"float32\"              # or \"declared\"
+    bool_words = { true = [\"Y\"], false = [\"N\"] }
+    uuid_layout = \"time_swapped\"        # or \"plain\"
+    absolute = \"0.01\"                   # numbers may differ by so much; 0 is not at all
+    relative = 1e-9
+    ulps = 4
     naive_zone = \"+00:00\"
     [stop]
     max_differences = 10000

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use switchback_engines::canon::Settings as Equality;
 use switchback_engines::{ConnectOptions, DatabaseUrl};
 use switchback_verify::options::{Confirm, StopConditions, TableSettings};
 use switchback_verify::{Mode, Options, Selection};
@@ -136,7 +135,6 @@ fn run_dir(wanted: Option<&Path>, run_id: &str) -> PathBuf {
 
 fn options(args: &VerifyArgs, config: Config, tables: Vec<Table>, run_id: &str) -> Options {
     let defaults = Options::default();
-    let zone = args.selection.naive_zone.or(config.equality.naive_zone);
     Options {
         run_id: run_id.to_owned(),
         mode: mode(&args.extent),
@@ -149,7 +147,7 @@ fn options(args: &VerifyArgs, config: Config, tables: Vec<Table>, run_id: &str) 
             attempts_max: config.confirm.attempts.map_or(defaults.confirm.attempts_max, Into::into),
             backoff: config.confirm.backoff.map_or(defaults.confirm.backoff, |backoff| backoff.0),
         },
-        equality: Equality { naive_zone_minutes: zone.map(|zone| zone.minutes) },
+        equality: args.equality.settings().within(&config.equality()),
         selection: selection(&args.selection, config, tables),
         // What else there is to set is no matter of taste, so it has no word of its own.
         ..defaults
@@ -189,6 +187,8 @@ fn table_settings(args: &SelectionArgs, tables: Vec<Table>) -> Vec<TableSettings
         .map(|table| {
             let settings = TableSettings {
                 source: table.name.clone(),
+                equality: table.equality(),
+                columns: table.columns(),
                 target: table.target,
                 rename_columns: table.rename_columns,
                 ignore_columns: table.ignore_columns,

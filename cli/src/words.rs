@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::Deserialize;
+use switchback_engines::canon::settings::zone_minutes;
+use switchback_engines::canon::{Origin, Policy};
 use switchback_verify::options::IgnoredColumn;
 use switchback_verify::plan::selection::Pattern;
 
@@ -62,9 +64,20 @@ pub(crate) fn ignored_column(text: &str) -> Result<IgnoredColumn, String> {
     Ok(IgnoredColumn { table, column: column.to_owned() })
 }
 
+/// A policy that is on by itself, by its name in the certificate.
+pub(crate) fn default_policy(text: &str) -> Result<Policy, String> {
+    match Policy::ALL.into_iter().find(|policy| policy.name() == text) {
+        Some(policy) if policy.origin() == Origin::Default => Ok(policy),
+        Some(_) => Err("it is in force only where it is declared".to_owned()),
+        None => {
+            let names = Policy::ALL.into_iter().filter(|policy| policy.origin() == Origin::Default).map(Policy::name);
+            Err(format!("the policies that can be strict are {}", names.collect::<Vec<_>>().join(", ")))
+        }
+    }
+}
+
 /// An offset from UTC in minutes: `Z`, `+00:00`, `-03:30`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Zone {
     pub(crate) minutes: i32,
 }
@@ -73,25 +86,7 @@ impl FromStr for Zone {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str = "an offset looks like +00:00 or -03:30, up to 18 hours; zones with daylight saving \
-                                time have no single offset";
-        if matches!(text, "Z" | "z" | "UTC") {
-            return Ok(Self { minutes: 0 });
-        }
-        let (sign, rest) = match (text.strip_prefix('+'), text.strip_prefix('-')) {
-            (Some(rest), _) => (1, rest),
-            (None, Some(rest)) => (-1, rest),
-            (None, None) => return Err(EXPECTED),
-        };
-        let two_digits = |text: &str| {
-            (text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse::<i32>().ok()).flatten()
-        };
-        let (hours, minutes) = rest.split_once(':').ok_or(EXPECTED)?;
-        let (hours, minutes) = two_digits(hours).zip(two_digits(minutes)).ok_or(EXPECTED)?;
-        if minutes > 59 || hours * 60 + minutes > 18 * 60 {
-            return Err(EXPECTED);
-        }
-        Ok(Self { minutes: sign * (hours * 60 + minutes) })
+        zone_minutes(text).map(|minutes| Self { minutes })
     }
 }
 
@@ -166,14 +161,6 @@ pub(crate) struct PatternWord(pub(crate) Pattern);
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct IgnoredColumnWord(pub(crate) IgnoredColumn);
-
-impl TryFrom<String> for Zone {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
 
 impl TryFrom<String> for Duration {
     type Error = &'static str;

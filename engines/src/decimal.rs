@@ -181,6 +181,19 @@ impl<'a> Decimal<'a> {
         }
     }
 
+    /// Sign, ASCII digits without zeros in front (`0` for zero) and scale, as
+    /// stored; `None` for NaN and the infinities.
+    pub(crate) fn stored_digits(&self) -> Option<(bool, Vec<u8>, i64)> {
+        if matches!(self, Self::NaN | Self::Infinity | Self::NegInfinity) {
+            return None;
+        }
+        let (negative, mut digits, scale) = self.digits();
+        let zeros = digits.iter().take_while(|&&b| b == b'0').count().min(digits.len().saturating_sub(1));
+        digits.drain(..zeros);
+        let is_zero = digits == b"0";
+        Some((negative && !is_zero, digits, scale))
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
         match self {
             Self::Big(text) => text.len(),

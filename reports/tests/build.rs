@@ -42,6 +42,18 @@ pub(crate) fn table(schema: Option<&str>, name: &str, columns: Vec<Column>, key:
 
 /// Compares the columns of one name, those of the source's key first.
 pub(crate) fn plan(source_engine: Engine, source: Table, target_engine: Engine, target: Table) -> TablePlan {
+    let settings = Settings { naive_zone_minutes: Some(120), ..Settings::default() };
+    plan_with(&settings, source_engine, source, target_engine, target)
+}
+
+/// [`plan`] where this is what equal means.
+pub(crate) fn plan_with(
+    settings: &Settings,
+    source_engine: Engine,
+    source: Table,
+    target_engine: Engine,
+    target: Table,
+) -> TablePlan {
     let key = source.primary_key.as_ref().map(|k| k.columns.clone()).unwrap_or_default();
     let others = (0..source.columns.len()).filter(|i| !key.contains(i));
     let columns = key
@@ -51,14 +63,20 @@ pub(crate) fn plan(source_engine: Engine, source: Table, target_engine: Engine, 
         .filter_map(|i| {
             let column = &source.columns[i];
             let (j, other) = target.column(&column.name)?;
-            let settings = Settings { naive_zone_minutes: Some(120) };
             let pair = canon::pair(
                 rule::Side { engine: source_engine, flavor: Flavor::Original, column },
                 rule::Side { engine: target_engine, flavor: Flavor::Original, column: other },
-                &settings,
+                settings,
             );
             let pair = pair.unwrap_or_else(|e| panic!("{}: {e}", column.name));
-            Some(ColumnPair { source: i, target: j, rule: pair.rule, policies: pair.policies })
+            Some(ColumnPair {
+                source: i,
+                target: j,
+                rule: pair.rule,
+                policies: pair.policies,
+                strict: pair.strict,
+                tolerance: pair.tolerance,
+            })
         })
         .collect();
     TablePlan {
@@ -142,8 +160,12 @@ pub(crate) fn outcome_of(plan: &TablePlan) -> TableOutcome {
             target: target.name.clone(),
             source_type: source.native.clone(),
             target_type: target.native.clone(),
+            rule: pair.rule.words(),
             policies: pair.policies.clone(),
+            strict: pair.strict.clone(),
+            tolerance: pair.tolerance.clone(),
             changed: 0,
+            within_tolerance: 0,
         }
     });
     let columns: Vec<ColumnOutcome> = columns.collect();
@@ -174,6 +196,7 @@ pub(crate) fn outcome_of(plan: &TablePlan) -> TableOutcome {
         differences: BTreeMap::new(),
         unresolved: 0,
         in_sync: 0,
+        within_tolerance: 0,
         source_positions: Positions::default(),
         target_positions: Positions::default(),
         elapsed_ms: 1_234,

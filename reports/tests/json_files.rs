@@ -116,12 +116,14 @@ fn a_certificate_names_every_number() {
         "source_rows": 1234567,
         "target_rows": 1234566,
         "differences": 5,
-        "unresolved": 1
+        "unresolved": 1,
+        "within_tolerance": 0
       },
       "policies": [
         {
           "policy": "decimal_scale",
-          "meaning": "1.10 equals 1.1: a decimal's scale is not part of its value"
+          "meaning": "1.10 equals 1.1: a decimal's scale is not part of its value",
+          "origin": "default"
         }
       ],
       "not_covered": [
@@ -170,34 +172,50 @@ fn a_certificate_names_every_number() {
               "target": "id",
               "source_type": "bigint",
               "target_type": "bigint",
+              "rule": "as exact numbers",
               "policies": [],
-              "changed": 0
+              "strict": [],
+              "tolerance": null,
+              "changed": 0,
+              "within_tolerance": 0
             },
             {
               "source": "status",
               "target": "status",
               "source_type": "varchar(20)",
               "target_type": "varchar(20)",
+              "rule": "as text, character by character",
               "policies": [],
-              "changed": 2
+              "strict": [],
+              "tolerance": null,
+              "changed": 2,
+              "within_tolerance": 0
             },
             {
               "source": "total",
               "target": "total",
               "source_type": "decimal",
               "target_type": "decimal",
+              "rule": "as exact numbers",
               "policies": [
                 "decimal_scale"
               ],
-              "changed": 1
+              "strict": [],
+              "tolerance": null,
+              "changed": 1,
+              "within_tolerance": 0
             },
             {
               "source": "note",
               "target": "note",
               "source_type": "text",
               "target_type": "text",
+              "rule": "as text, character by character",
               "policies": [],
-              "changed": 2
+              "strict": [],
+              "tolerance": null,
+              "changed": 2,
+              "within_tolerance": 0
             }
           ],
           "excluded": [
@@ -210,7 +228,8 @@ fn a_certificate_names_every_number() {
           "policies": [
             {
               "policy": "decimal_scale",
-              "meaning": "1.10 equals 1.1: a decimal's scale is not part of its value"
+              "meaning": "1.10 equals 1.1: a decimal's scale is not part of its value",
+              "origin": "default"
             }
           ],
           "source_filter": null,
@@ -239,6 +258,7 @@ fn a_certificate_names_every_number() {
           },
           "unresolved": 1,
           "in_sync": 3,
+          "within_tolerance": 0,
           "problems": [],
           "elapsed_ms": 1234,
           "files": [

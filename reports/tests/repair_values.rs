@@ -1,20 +1,27 @@
 //! Values in repair scripts: the source's in the target's types, and the target's
 //! old ones in conditions.
 
+use switchback_engines::canon::Settings;
 use switchback_engines::{Column, Date, Engine, Flavor, Logical, Moment, OwnedValue, Value};
 use switchback_verify::Difference;
 
-use crate::build::{INT, TEXT, changed, column, plan, required, source_only, table, text};
+use crate::build::{INT, TEXT, changed, column, plan, plan_with, required, source_only, table, text};
 use crate::repair_sql::{dec, script_of, statements};
 
 /// One row for each value; the column `v` is `source` here and `target` there.
-fn converted(
+fn converted(source: (Engine, Logical), target: (Engine, Logical), values: &[OwnedValue]) -> String {
+    let settings = Settings { naive_zone_minutes: Some(120), ..Settings::default() };
+    converted_under(&settings, source, target, values)
+}
+
+fn converted_under(
+    settings: &Settings,
     (source_engine, source): (Engine, Logical),
     (target_engine, target): (Engine, Logical),
     values: &[OwnedValue],
 ) -> String {
     let of = |logical| table(None, "t", vec![required("id", "int", INT), column("v", "the type", logical)], &[0]);
-    let plan = plan(source_engine, of(source), target_engine, of(target));
+    let plan = plan_with(settings, source_engine, of(source), target_engine, of(target));
     let rows: Vec<Difference> = values
         .iter()
         .enumerate()
@@ -30,6 +37,41 @@ fn converted(
             })
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn values_are_converted_as_the_settings_say() {
+    let settings = |json| serde_json::from_str::<Settings>(json).unwrap();
+    let words = settings(r#"{"bool_words":{"true":["Y","yes"],"false":["N"]}}"#);
+    let swapped = settings(r#"{"uuid_layout":"time_swapped"}"#);
+    let (my, pg) = (|l| (Engine::MySql, l), |l| (Engine::Postgres, l));
+    let uuid = [0x6c, 0xcd, 0x78, 0x0c, 0xba, 0xba, 0x10, 0x26, 0x95, 0x64, 0x5b, 0x8c, 0x65, 0x60, 0x24, 0xdb];
+    let bytes = [0x10, 0x26, 0xba, 0xba, 0x6c, 0xcd, 0x78, 0x0c, 0x95, 0x64, 0x5b, 0x8c, 0x65, 0x60, 0x24, 0xdb];
+    let binary = || Logical::Binary { bytes: 16 };
+    let stored = || Value::Bytes(bytes.to_vec().into());
+    let zero = Value::Date(Date::OffCalendar { year: 0, month: 0, day: 0 });
+    for (got, expected) in [
+        (converted_under(&words, pg(Logical::Bool), my(TEXT), &[Value::Bool(true), Value::Bool(false)]), "'Y'\n'N'"),
+        (
+            converted_under(&words, my(TEXT), pg(Logical::Bool), &[text("yes"), text("N"), text("no")]),
+            "'true'\n'false'\n`v`: the value has no equal in `the type`",
+        ),
+        (
+            converted_under(&swapped, my(binary()), pg(Logical::Uuid), &[stored()]),
+            "'6ccd780c-baba-1026-9564-5b8c656024db'",
+        ),
+        (converted_under(&swapped, my(binary()), pg(TEXT), &[stored()]), "'6ccd780c-baba-1026-9564-5b8c656024db'"),
+        (
+            converted_under(&swapped, pg(Logical::Uuid), my(binary()), &[Value::Uuid(uuid)]),
+            "x'1026baba6ccd780c95645b8c656024db'",
+        ),
+        (
+            converted_under(&settings(r#"{"zero_date_is_null":true}"#), my(Logical::Date), pg(Logical::Date), &[zero]),
+            "NULL",
+        ),
+    ] {
+        assert_eq!(got.to_lowercase(), expected.to_lowercase());
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::compare::rows::Digest;
+use crate::confirm::tolerate::Tolerated;
 use crate::confirm::weight;
 use crate::difference::{Difference, Kind, SinkError, Status, TableSink};
 use crate::progress::TableProgress;
@@ -31,6 +32,7 @@ pub(crate) struct Totals {
     pub(crate) changed: Vec<u64>,
     pub(crate) unresolved: u64,
     pub(crate) in_sync: u64,
+    pub(crate) tolerated: Tolerated,
     /// Rows that the source has more than the target, by the confirmed
     /// differences.
     surplus: i128,
@@ -61,8 +63,13 @@ impl Ledger {
     /// Counts and writes. A sink blocks on its disk, so it is called where that
     /// is allowed. There is no await in here, so no cancellation comes between
     /// counting and writing.
-    pub(crate) fn record(&self, differences: &[Difference], in_sync: u64) -> Result<(), SinkError> {
-        let confirmed = self.count(differences, in_sync);
+    pub(crate) fn record(
+        &self,
+        differences: &[Difference],
+        in_sync: u64,
+        tolerated: &Tolerated,
+    ) -> Result<(), SinkError> {
+        let confirmed = self.count(differences, in_sync, tolerated);
         tokio::task::block_in_place(|| {
             let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
             match sink.as_mut() {
@@ -75,9 +82,10 @@ impl Ledger {
         Ok(())
     }
 
-    fn count(&self, differences: &[Difference], in_sync: u64) -> u64 {
+    fn count(&self, differences: &[Difference], in_sync: u64, tolerated: &Tolerated) -> u64 {
         let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         totals.in_sync += in_sync;
+        totals.tolerated.merge(tolerated);
         let mut confirmed = 0;
         for difference in differences {
             if difference.status == Status::Unresolved {
@@ -109,19 +117,24 @@ impl Ledger {
 }
 
 impl Totals {
-    /// Whether the differences account for the rows that were read. They need
-    /// not while others write: what was in sync when read again, a key that two
-    /// rows share, and what is unresolved are left out of the sum.
+    /// Whether the differences account for the rows that were read, and rows
+    /// within tolerance for what is left between the two sums of hashes. They need
+    /// not while others write: what was in sync or had changed when read again, a
+    /// key that two rows share, and what is unresolved are left out of the sum.
     ///
     /// This is the belt to the braces: a fault anywhere between reading and
     /// deciding that loses a row shows here, and forbids the verdict.
     pub(crate) fn add_up(&self) -> bool {
-        let disturbed = self.in_sync > 0 || self.unresolved > 0 || self.differences.contains_key(&Kind::KeyCollision);
+        let disturbed = self.in_sync > 0
+            || self.unresolved > 0
+            || self.tolerated.moved
+            || self.differences.contains_key(&Kind::KeyCollision);
         if disturbed {
             return true;
         }
         let rows = i128::from(self.source.count) - i128::from(self.target.count);
-        let explained = if self.differences.is_empty() { self.source == self.target } else { true };
+        let gap = self.source.sum.wrapping_sub(self.target.sum);
+        let explained = !self.differences.is_empty() || gap == self.tolerated.gap;
         rows == self.surplus && explained
     }
 }
@@ -145,6 +158,12 @@ mod tests {
         assert!(!missing.add_up());
         missing.surplus = 1;
         assert!(missing.add_up());
+        let within = |gap| {
+            let tolerated = Tolerated { rows: 1, gap, ..Tolerated::default() };
+            Totals { tolerated, ..totals(digest(2, 5), digest(2, 9)) }
+        };
+        assert!(within(5u128.wrapping_sub(9)).add_up());
+        assert!(!within(5u128.wrapping_sub(8)).add_up(), "another row differs, and nothing says so");
         let moving = Totals { in_sync: 1, ..totals(digest(2, 5), digest(1, 5)) };
         assert!(moving.add_up(), "it was written meanwhile");
     }

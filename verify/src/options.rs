@@ -18,6 +18,7 @@ pub struct Options {
     /// Unique among runs; part of every difference.
     pub run_id: String,
     pub selection: Selection,
+    /// What holds for all tables that say nothing else.
     pub equality: Settings,
     pub mode: Mode,
     /// Ranges that are read at once, each with one connection to either side.
@@ -72,6 +73,11 @@ pub struct TableSettings {
     /// A condition on the source's rows, in its dialect; likewise the target's.
     pub source_filter: Option<String>,
     pub target_filter: Option<String>,
+    /// What equal means in this table, before what the run says.
+    pub equality: Settings,
+    /// By source column, before what the table says. Each must be able to apply
+    /// to its column, or the run does not begin.
+    pub columns: BTreeMap<String, Settings>,
 }
 
 /// How thoroughly to compare.

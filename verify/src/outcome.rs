@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use switchback_engines::canon::Policy;
+use switchback_engines::canon::{Policy, Tolerance};
 use switchback_engines::{ServerInfo, TableRef};
 
 use crate::difference::Kind;
@@ -127,6 +127,10 @@ pub struct TableOutcome {
     pub unresolved: u64,
     /// Rows that differed when first read and no more when read again.
     pub in_sync: u64,
+    /// Rows that differ, and in no value by more than its column's tolerance.
+    /// They are no differences.
+    #[serde(default)]
+    pub within_tolerance: u64,
     pub source_positions: Positions,
     pub target_positions: Positions,
     pub elapsed_ms: u64,
@@ -213,9 +217,23 @@ pub struct ColumnOutcome {
     pub target: String,
     pub source_type: String,
     pub target_type: String,
+    /// How the two are compared, in words; empty in files of before it was kept.
+    #[serde(default)]
+    pub rule: String,
+    /// What the rule stands on.
     pub policies: Vec<Policy>,
+    /// What the types call for and the settings switch off.
+    #[serde(default)]
+    pub strict: Vec<Policy>,
+    /// By how much values may differ that the rule tells apart.
+    #[serde(default)]
+    pub tolerance: Option<Tolerance>,
     /// Confirmed changed rows in which this column differs.
     pub changed: u64,
+    /// Rows in which this column differs by no more than its tolerance, whatever
+    /// the others do.
+    #[serde(default)]
+    pub within_tolerance: u64,
 }
 
 /// A column that was left out, and why.

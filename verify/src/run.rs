@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use switchback_engines::canon::cell::FORMAT_VERSION;
-use switchback_engines::{Database, TableRef};
+use switchback_engines::{Database, Table, TableRef};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +13,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::difference::DifferenceSink;
 use crate::options::{IgnoredColumn, Options, Selection};
 use crate::outcome::{HashInfo, RunOutcome, SCHEMA_VERSION, Stop, TableOutcome};
-use crate::plan::build::missing_column;
+use crate::plan::build::{Described, build, missing_column};
+use crate::plan::fitting;
 use crate::plan::selection::{self, Listed, Pairing};
 use crate::progress::Progress;
 use crate::shared::Shared;
@@ -137,6 +138,7 @@ async fn check_columns(shared: &Shared, pairings: &[Pairing]) -> Result<(), RunE
         if let Some(missing) = missing_column(&s, &t, &pairing.settings) {
             return Err(no_such_column(&missing, &source.to_string()));
         }
+        check_equality(shared, (&s, &t), pairing)?;
         let has = |column: &str| s.column(column).is_some() || t.column(column).is_some();
         let applies = |i: &IgnoredColumn| i.table.as_ref().is_none_or(|p| p.matches(source) || p.matches(target));
         unseen.retain(|i| !(applies(i) && has(&i.column)));
@@ -145,6 +147,18 @@ async fn check_columns(shared: &Shared, pairings: &[Pairing]) -> Result<(), RunE
         Some(ignored) => Err(no_such_column(&ignored.column, "the compared tables")),
         None => Ok(()),
     }
+}
+
+/// What the settings say of equality must be able to do something.
+fn check_equality(shared: &Shared, (source, target): (&Table, &Table), pairing: &Pairing) -> Result<(), RunError> {
+    let (source, target) = (
+        Described { server: shared.source.info(), table: source },
+        Described { server: shared.target.info(), table: target },
+    );
+    let run = &shared.options.equality;
+    let built = build(source, target, &pairing.settings, &pairing.ignored, run);
+    fitting::check(source, target, &pairing.settings, &pairing.ignored, run, built.plan.as_ref())
+        .map_err(|m| RunError::Config { message: m.message, hint: m.hint })
 }
 
 fn no_such_column(column: &str, place: &str) -> RunError {

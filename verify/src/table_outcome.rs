@@ -69,6 +69,7 @@ fn empty(pairing: &Pairing) -> TableOutcome {
         differences: BTreeMap::new(),
         unresolved: 0,
         in_sync: 0,
+        within_tolerance: 0,
         source_positions: Positions::default(),
         target_positions: Positions::default(),
         elapsed_ms: 0,
@@ -100,11 +101,22 @@ async fn compare_both(
         &shared.options.equality,
     );
     let indexed = built.indexed;
+    let untolerated = !built.untolerated.is_empty();
     let Some(plan) = take_built(built, outcome) else { return Ok(()) };
     let plan = Arc::new(plan);
     match shared.options.mode {
         Mode::CountOnly => count(shared, &plan, progress, outcome).await?,
         Mode::Rows | Mode::Sample { .. } => rows(shared, &plan, indexed, progress, outcome).await?,
+    }
+    if outcome.method == Method::Multiset && untolerated && outcome.difference_count() > 0 {
+        outcome.problems.push(Problem {
+            message: "the run's tolerance can't be applied, as the table has no key and its rows are matched by \
+                      all that they hold; they were compared exactly"
+                .to_owned(),
+            hint: Some(
+                "name a key (--key TABLE=COLUMN), or take the tolerance back in the table's settings (0)".to_owned(),
+            ),
+        });
     }
     outcome.plan = Some(TablePlan::clone(&plan));
     if shared.cancel.is_cancelled() {
@@ -149,8 +161,12 @@ fn take_built(built: Built, outcome: &mut TableOutcome) -> Option<TablePlan> {
                 target: t.name.clone(),
                 source_type: s.native.clone(),
                 target_type: t.native.clone(),
+                rule: pair.rule.words(),
                 policies: pair.policies.clone(),
+                strict: pair.strict.clone(),
+                tolerance: pair.tolerance.clone(),
                 changed: 0,
+                within_tolerance: 0,
             })
         })
         .collect();
@@ -212,9 +228,13 @@ fn take_compared(compared: Compared, outcome: &mut TableOutcome) {
     outcome.differences = totals.differences;
     outcome.unresolved = totals.unresolved;
     outcome.in_sync = totals.in_sync;
+    outcome.within_tolerance = totals.tolerated.rows;
     outcome.files = compared.files.iter().map(|f| f.display().to_string()).collect();
     for (column, changed) in outcome.columns.iter_mut().zip(totals.changed) {
         column.changed = changed;
+    }
+    for (column, within) in outcome.columns.iter_mut().zip(totals.tolerated.columns) {
+        column.within_tolerance = within;
     }
     outcome.problems.extend(compared.errors.iter().map(table_problem));
     if compared.cut_short {

@@ -237,7 +237,7 @@ mod servers {
         )
         .await;
         let target = home(Dialect::Postgres, Side::Target, "CREATE TABLE t (k timestamptz PRIMARY KEY, v int)").await;
-        let equality = Settings { naive_zone_minutes: Some(60) };
+        let equality = Settings { naive_zone_minutes: Some(60), ..Settings::default() };
         let (outcome, _) = compare(&source, &target, Options { equality, ..Options::default() }).await;
         assert_eq!(outcome.tables[0].difference_count(), 1, "{}", show(&outcome));
     }

@@ -3,8 +3,9 @@
 //! [`pairings`]: the same drift on every pairing of engines, held against the
 //! generator's own list. [`mutations`]: a hundred thousand changes, each as
 //! small as can be. [`modes`]: what a run can be asked for. [`races`]: other writers
-//! and failing servers. [`regressions`]: wrong verdicts that were found once. [`types`]:
-//! every type of every engine.
+//! and failing servers. [`policies`]: what settings make equal and different.
+//! [`regressions`]: wrong verdicts that were found once. [`vectors`]: what is equal
+//! and what is not, value by value. [`types`]: every type of every engine.
 
 mod collect;
 mod home;
@@ -13,7 +14,9 @@ mod lookalikes;
 mod modes;
 mod mutations;
 mod pairings;
+mod policies;
 mod races;
 mod regressions;
 mod restless;
 mod types;
+mod vectors;

@@ -60,7 +60,7 @@ async fn times_with_zones_in_sqlite_text_equal_those_of_postgres() {
          INSERT INTO t VALUES (1, '10:00:00+02', '2024-05-01 08:00:00+00', '2024-05-01 08:00:00+00')",
     )
     .await;
-    let equality = Settings { naive_zone_minutes: Some(60) };
+    let equality = Settings { naive_zone_minutes: Some(60), ..Settings::default() };
     let (outcome, found) = compare(&source, &target, Options { equality, ..Options::default() }).await;
     assert!(outcome.tables[0].problems.is_empty() && found.is_empty(), "{} {found:?}", show(&outcome));
     let (outcome, _) = compare(&source, &target, Options::default()).await;

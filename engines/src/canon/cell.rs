@@ -111,6 +111,29 @@ pub(super) fn put_decimal(out: &mut Vec<u8>, v: &Decimal<'_>) {
     }
 }
 
+/// With its scale: 1.10 and 1.1 become different cells, and 1 that of an integer.
+pub(super) fn put_scaled_decimal(out: &mut Vec<u8>, v: &Decimal<'_>) {
+    let Some((negative, digits, scale)) = v.stored_digits() else { return put_decimal(out, v) };
+    let small = std::str::from_utf8(&digits).ok().filter(|d| d.len() <= 38).and_then(|d| d.parse::<i128>().ok());
+    match small.map(|v| if negative { -v } else { v }) {
+        Some(v) => match i64::try_from(v).ok().filter(|_| scale == 0) {
+            Some(v) => put_int(out, v),
+            None => {
+                out.push(tag::DECIMAL);
+                put_signed(out, scale);
+                put_unsigned_wide(out, ((v << 1) ^ (v >> 127)) as u128);
+            }
+        },
+        None => {
+            out.push(tag::BIG_DECIMAL);
+            out.push(u8::from(negative));
+            put_signed(out, scale);
+            put_unsigned(out, digits.len() as u64);
+            out.extend_from_slice(&digits);
+        }
+    }
+}
+
 fn put_unsigned_wide(out: &mut Vec<u8>, mut v: u128) {
     while v >= 0x80 {
         out.push((v & 0x7F) as u8 | 0x80);
@@ -183,8 +206,15 @@ impl<'a> Reader<'a> {
                 let scale = self.scale()?;
                 let zigzag = self.unsigned_wide()?;
                 let coefficient = ((zigzag >> 1) as i128) ^ -((zigzag & 1) as i128);
-                let digits = coefficient.unsigned_abs().to_string().into_bytes();
-                Value::Decimal(Decimal::from_digits(coefficient < 0, &digits, scale))
+                // Beside doubles an integer is exact and a decimal is rounded, so
+                // what may be the one must not come back as the other.
+                match unsigned_integer(coefficient, scale) {
+                    Some(v) => Value::UInt(v),
+                    None => {
+                        let digits = coefficient.unsigned_abs().to_string().into_bytes();
+                        Value::Decimal(Decimal::from_digits(coefficient < 0, &digits, scale))
+                    }
+                }
             }
             tag::BIG_DECIMAL => {
                 let negative = self.byte()? == 1;
@@ -292,6 +322,11 @@ impl<'a> Reader<'a> {
             _ => return None,
         })
     }
+}
+
+fn unsigned_integer(coefficient: i128, scale: i64) -> Option<u64> {
+    let power = u32::try_from(scale.checked_neg()?).ok()?;
+    u64::try_from(coefficient.checked_mul(10i128.checked_pow(power)?)?).ok()
 }
 
 /// All cells of `bytes`; `None` when they are not canonical cells throughout.

@@ -4,10 +4,15 @@
 //! SQLite allows; the boolean rule's 2) is encoded as what it is: its tag then
 //! differs from everything the rule produces, so it can equal only itself.
 
-use super::cell::{put_block, put_date, put_decimal, put_f64, put_int, put_moment, put_signed, put_unsigned, tag};
+use super::cell::{
+    put_block, put_date, put_decimal, put_f64, put_int, put_moment, put_scaled_decimal, put_signed, put_unsigned, tag,
+};
+use super::declared::BoolRule;
+use super::form::TextForm;
 use super::rule::Rule;
 use super::{json, nested, text};
 use crate::decimal::{Decimal, Shortest};
+use crate::display;
 use crate::value::{Date, Moment, Value};
 
 const MICROS_PER_MINUTE: i64 = 60_000_000;
@@ -65,6 +70,11 @@ pub fn encode(rule: &Rule, value: &Value<'_>, out: &mut Vec<u8>) {
         },
         Rule::Json => match value {
             Value::Json(v) | Value::Text(v) => put_json(v, value, out),
+            // SQLite makes a number of a document that is one.
+            Value::Int(_) | Value::F64(_) => match display::text(value) {
+                Some(spelling) => put_json(&spelling, value, out),
+                None => natural(value, out),
+            },
             _ => natural(value, out),
         },
         Rule::Array { .. } | Rule::Range { .. } | Rule::Multirange { .. } | Rule::Composite { .. } => {
@@ -74,7 +84,36 @@ pub fn encode(rule: &Rule, value: &Value<'_>, out: &mut Vec<u8>) {
             Value::Set(v) | Value::Text(v) => set(v, out),
             _ => natural(value, out),
         },
-        Rule::Bits | Rule::Map | Rule::Shape | Rule::Geometry | Rule::Vector => natural(value, out),
+        Rule::Bits | Rule::Map | Rule::Shape | Rule::Geometry | Rule::Vector | Rule::AsStored => natural(value, out),
+        Rule::ScaledNumber => scaled(value, out),
+        Rule::Float { single, signed_zero } => float(value, single, signed_zero, out),
+        Rule::FormedText(form) => match value {
+            Value::Text(v) => put_formed(form, v, out),
+            _ => natural(value, out),
+        },
+        Rule::BoolWords(ref rule) => bool_words(rule, value, out),
+        Rule::StoredBytes { trim_zeros } => match value {
+            Value::Bytes(_) => bytes(value, trim_zeros, out),
+            _ => natural(value, out),
+        },
+        Rule::SwappedUuid => match value {
+            Value::Bytes(v) => match v.as_ref().try_into() {
+                Ok(v) => natural(&Value::Uuid(text::unswapped(v)), out),
+                Err(_) => natural(value, out),
+            },
+            _ => uuid(value, out),
+        },
+        Rule::JsonText => match value {
+            Value::Json(v) | Value::Text(v) => put_block(out, tag::TEXT, v.as_bytes()),
+            _ => natural(value, out),
+        },
+        Rule::ZeroDateIsNull(ref within) => {
+            if text::is_zero_date(value) {
+                out.push(tag::NULL);
+            } else {
+                encode(within, value, out);
+            }
+        }
     }
 }
 
@@ -145,6 +184,58 @@ pub(super) fn one_double(v: f64) -> f64 {
     }
 }
 
+/// [`put_double`] where −0.0 may be a value of its own.
+fn put_float(v: f64, signed_zero: bool, out: &mut Vec<u8>) {
+    if signed_zero && v == 0.0 { put_f64(out, v) } else { put_double(out, v) }
+}
+
+fn float(value: &Value<'_>, single: bool, signed_zero: bool, out: &mut Vec<u8>) {
+    match value {
+        Value::F32(v) => put_float(f64::from(*v), signed_zero, out),
+        Value::F64(v) if !single => put_float(*v, signed_zero, out),
+        #[expect(clippy::cast_possible_truncation, reason = "to the nearest single is what is asked for")]
+        Value::F64(v) => match f64::from(*v as f32) {
+            // Beyond what a single holds a number stays what it is.
+            rounded if rounded.is_infinite() => put_double(out, *v),
+            rounded => put_float(rounded, signed_zero, out),
+        },
+        Value::Decimal(_) if single => self::single(value, out),
+        _ => double(value, out),
+    }
+}
+
+/// Every digit of a decimal counts, an integer's scale is 0.
+fn scaled(value: &Value<'_>, out: &mut Vec<u8>) {
+    match value {
+        Value::Decimal(v) => put_scaled_decimal(out, v),
+        Value::UInt(v) if i64::try_from(*v).is_err() => {
+            put_scaled_decimal(out, &Decimal::Small { coefficient: i128::from(*v), scale: 0 });
+        }
+        _ => natural(value, out),
+    }
+}
+
+fn put_formed(form: TextForm, text: &str, out: &mut Vec<u8>) {
+    match form.apply(text) {
+        Some(text) => put_block(out, tag::TEXT, text.as_bytes()),
+        None => out.push(tag::NULL),
+    }
+}
+
+/// A word that is none of the declared ones equals only itself.
+fn bool_words(rule: &BoolRule, value: &Value<'_>, out: &mut Vec<u8>) {
+    let Value::Text(text) = value else { return natural(value, out) };
+    let formed = rule.form.apply(text);
+    let is_one_of = |words: &[String]| formed.as_deref().is_some_and(|text| words.iter().any(|word| word == text));
+    if is_one_of(&rule.words.yes) {
+        put_int(out, 1);
+    } else if is_one_of(&rule.words.no) {
+        put_int(out, 0);
+    } else {
+        put_formed(rule.form, text, out);
+    }
+}
+
 fn number(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Bits { bytes, len } => match bits_as_int(bytes, *len) {
@@ -168,10 +259,17 @@ fn double(value: &Value<'_>, out: &mut Vec<u8>) {
         Value::UInt(v) => whole_as_double(i128::from(*v), value, out),
         Value::Decimal(v) => match v.shortest() {
             Some(Shortest::Int(whole)) => whole_as_double(i128::from(whole), value, out),
-            Some(Shortest::Small { .. } | Shortest::Big { .. }) | None => put_double(out, v.to_f64()),
+            Some(Shortest::Small { .. } | Shortest::Big { .. }) => put_rounded(v, v.to_f64(), out),
+            None => put_double(out, v.to_f64()),
         },
         _ => natural(value, out),
     }
+}
+
+/// A number that is too large to be rounded to a floating-point one is no
+/// infinity: it stays what it is.
+fn put_rounded(exact: &Decimal<'_>, rounded: f64, out: &mut Vec<u8>) {
+    if rounded.is_infinite() { put_decimal(out, exact) } else { put_double(out, rounded) }
 }
 
 /// A whole number of 64 bits that no double equals stays what it is: 2^53 + 1
@@ -190,6 +288,7 @@ fn whole_as_double(whole: i128, value: &Value<'_>, out: &mut Vec<u8>) {
 
 fn single(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
+        Value::Decimal(v) if v.shortest().is_some() => put_rounded(v, f64::from(v.to_f32()), out),
         Value::Decimal(v) => put_double(out, f64::from(v.to_f32())),
         _ => natural(value, out),
     }
@@ -271,7 +370,8 @@ fn put_json(spelling: &str, value: &Value<'_>, out: &mut Vec<u8>) {
         // gets here unless the server stored something its own parser refuses.
         Err(_) => match value {
             Value::Json(v) | Value::Text(v) => put_block(out, tag::TEXT, v.as_bytes()),
-            _ => natural(&Value::Null, out),
+            // An infinity is no JSON.
+            _ => natural(value, out),
         },
     }
 }
@@ -290,9 +390,9 @@ mod tests {
     use super::super::rounding::Rounding;
     use super::*;
 
-    fn cell(rule: Rule, value: Value<'_>) -> Vec<u8> {
+    fn cell(rule: impl std::borrow::Borrow<Rule>, value: Value<'_>) -> Vec<u8> {
         let mut out = Vec::new();
-        encode(&rule, &value, &mut out);
+        encode(rule.borrow(), &value, &mut out);
         out
     }
 
@@ -370,14 +470,11 @@ mod tests {
         assert_ne!(cell(to(6), micros(1_500)), cell(to(6), micros(2_000)));
         let utc = Rule::Instant { digits: 6, rounding: Rounding::HalfUp, naive_zone_minutes: 60 };
         let ten = 36_000_000_000;
-        assert_eq!(
-            cell(utc.clone(), micros(ten)),
-            cell(utc.clone(), Value::Instant(Moment::Micros(ten - 3_600_000_000)))
-        );
-        assert_eq!(cell(utc.clone(), txt("1970-01-01T10:00:00+02:00")), cell(utc.clone(), txt("1970-01-01 08:00:00Z")));
-        assert_ne!(cell(utc.clone(), txt("yesterday")), cell(utc.clone(), Value::Null));
+        assert_eq!(cell(&utc, micros(ten)), cell(&utc, Value::Instant(Moment::Micros(ten - 3_600_000_000))));
+        assert_eq!(cell(&utc, txt("1970-01-01T10:00:00+02:00")), cell(&utc, txt("1970-01-01 08:00:00Z")));
+        assert_ne!(cell(&utc, txt("yesterday")), cell(&utc, Value::Null));
         let zero = Value::Timestamp(Moment::OffCalendar { year: 0, month: 0, day: 0, micros: 0 });
-        assert_ne!(cell(utc.clone(), zero), cell(utc.clone(), Value::Null));
+        assert_ne!(cell(&utc, zero), cell(&utc, Value::Null));
     }
 
     #[test]
@@ -387,6 +484,14 @@ mod tests {
         // The offset is part of the value, as it is to PostgreSQL.
         assert_ne!(cell(Rule::TimeTz, txt("09:00:00+01:00")), cell(Rule::TimeTz, ten.clone()));
         assert_ne!(cell(Rule::TimeTz, txt("10:00:00")), cell(Rule::TimeTz, ten));
+    }
+
+    #[test]
+    fn a_number_is_the_document_that_it_spells() {
+        assert_eq!(cell(Rule::Json, Value::Int(1)), cell(Rule::Json, Value::Json("1.0".into())));
+        assert_eq!(cell(Rule::Json, Value::F64(0.5)), cell(Rule::Json, txt("5e-1")));
+        assert_ne!(cell(Rule::Json, Value::Int(1)), cell(Rule::Json, Value::Json("\"1\"".into())));
+        assert_ne!(cell(Rule::Json, Value::F64(f64::INFINITY)), cell(Rule::Json, Value::Null));
     }
 
     #[test]

@@ -12,6 +12,10 @@
 //! that applied.
 //!
 //! - [`rule`]: the decision for a pair of columns.
+//! - [`settings`]: what the operator declares; `strict` and [`declared`]: what
+//!   it makes of a rule.
+//! - [`form`]: text without regard to case, composition or trailing spaces.
+//! - [`tolerance`]: how far apart numbers may be, which no encoding can say.
 //! - [`encode`]: value and rule to bytes.
 //! - [`cell`]: the byte format, and back to values.
 //! - [`json`]: the canonical form of JSON.
@@ -21,16 +25,25 @@
 //! - [`text`]: dates and identifiers that an engine keeps as text.
 
 pub mod cell;
+pub mod declared;
 pub mod encode;
+mod exact;
+pub mod form;
 pub mod json;
 mod nested;
 mod nested_rule;
 pub mod policy;
 pub mod rounding;
 pub mod rule;
+pub mod settings;
+mod strict;
 pub mod text;
+pub mod tolerance;
+mod words;
 
 pub use encode::encode;
-pub use policy::{Policy, Settings};
+pub use policy::{Origin, Policy};
 pub use rounding::Rounding;
-pub use rule::{Incomparable, PairRule, Rule, pair};
+pub use rule::{ColumnRule, Incomparable, Rule, pair};
+pub use settings::{SettingKey, Settings};
+pub use tolerance::Tolerance;

@@ -4,9 +4,10 @@
 //! parts by the rule that two columns of those types would get, policies
 //! included. What has no such rule makes the whole incomparable.
 
-use super::policy::{Policy, Settings};
+use super::policy::Policy;
 use super::rounding::Rounding;
 use super::rule::{PairRule, Rule, decide};
+use super::settings::Settings;
 use crate::table::{Element, Field, Logical};
 
 /// As [`decide`], for types with parts and types of a kind.

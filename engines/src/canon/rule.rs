@@ -4,9 +4,14 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
+use super::declared::{self, BoolRule};
+use super::form::TextForm;
 use super::nested_rule::{decide_nested, round_parts};
-use super::policy::{Policy, Settings};
+use super::policy::Policy;
 use super::rounding::Rounding;
+use super::settings::Settings;
+use super::strict;
+use super::tolerance::Tolerance;
 use crate::engine::{Engine, Flavor};
 use crate::table::{Column, Logical};
 
@@ -51,6 +56,30 @@ pub enum Rule {
     Json,
     Bits,
     Set,
+    /// Exact numbers whose scale is part of them: 1.10 is not 1.1.
+    ScaledNumber,
+    /// [`Self::Double`] in another form: decimals and floating-point numbers are
+    /// rounded to singles, or -0.0 is not 0.0.
+    Float {
+        single: bool,
+        signed_zero: bool,
+    },
+    /// Text in a form that is not its own.
+    FormedText(TextForm),
+    /// Text and a boolean, or an integer in its place.
+    BoolWords(Box<BoolRule>),
+    /// Bytes, and in SQLite's columns text that is no bytes.
+    StoredBytes {
+        trim_zeros: bool,
+    },
+    /// A UUID, whose bytes are in the order of `UUID_TO_BIN(x, 1)`.
+    SwappedUuid,
+    /// JSON by its spelling.
+    JsonText,
+    /// Each value as what it is.
+    AsStored,
+    /// The date 0000-00-00 is NULL, and others go by the rule within.
+    ZeroDateIsNull(Box<Self>),
     /// The bounds of each dimension count.
     Array {
         element: Box<Self>,
@@ -72,11 +101,34 @@ pub enum Rule {
     Vector,
 }
 
+impl Rule {
+    /// The rule for all values that no wrapper takes.
+    #[must_use]
+    pub fn base(&self) -> &Self {
+        match self {
+            Self::ZeroDateIsNull(within) => within.base(),
+            other => other,
+        }
+    }
+}
+
 /// A rule, and the policies it stands on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PairRule {
+pub(super) struct PairRule {
+    pub(super) rule: Rule,
+    pub(super) policies: Vec<Policy>,
+}
+
+/// All that was decided about a pair of columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnRule {
     pub rule: Rule,
+    /// What the rule stands on.
     pub policies: Vec<Policy>,
+    /// What the types call for and the settings switch off.
+    pub strict: Vec<Policy>,
+    /// By how much values may differ that the rule tells apart.
+    pub tolerance: Option<Tolerance>,
 }
 
 /// Why two columns can't be compared.
@@ -88,6 +140,8 @@ pub enum Incomparable {
     NoCommonMeaning { source_native: String, target_native: String },
     #[error("`{source_native}` and `{target_native}` differ in whether they name a zone")]
     ZoneNeeded { source_native: String, target_native: String },
+    #[error("`{source_native}` and `{target_native}` are comparable only under the policy `{}`, which is strict", policy.name())]
+    Strict { policy: Policy, source_native: String, target_native: String },
 }
 
 impl Incomparable {
@@ -100,6 +154,9 @@ impl Incomparable {
             }
             Self::ZoneNeeded { .. } => {
                 "declare the zone of the times that name none: --naive-zone +00:00 (naive_zone in the config)"
+            }
+            Self::Strict { .. } => {
+                "allow the policy for this column (lenient in the config), or ignore the column (ignore_columns)"
             }
         }
     }
@@ -116,13 +173,26 @@ pub struct Side<'a> {
 /// Decides how `source` and `target` are compared. Symmetric: swapping the
 /// sides gives the same rule.
 ///
+/// First what the two types call for, then what is made strict, then what is
+/// declared beyond.
+///
 /// # Errors
 /// [`Incomparable`] when there is no meaning the two types share; the caller
 /// names table and column and reports it, a column is never left out silently.
-pub fn pair(source: Side<'_>, target: Side<'_>, settings: &Settings) -> Result<PairRule, Incomparable> {
+pub fn pair(source: Side<'_>, target: Side<'_>, settings: &Settings) -> Result<ColumnRule, Incomparable> {
+    let default = by_types(source, target, settings)?;
+    let (stricter, strict) = strict::tighten(default, source, target, settings)?;
+    Ok(declared::widen(stricter, strict, source, target, settings))
+}
+
+/// The rule that the two types call for, with all default policies.
+pub(super) fn by_types(source: Side<'_>, target: Side<'_>, settings: &Settings) -> Result<PairRule, Incomparable> {
     let unknown = |side, s: Side<'_>| Incomparable::UnknownType { side, native: s.column.native.clone() };
     let a = source.column.logical.as_ref().ok_or_else(|| unknown("source", source))?;
     let b = target.column.logical.as_ref().ok_or_else(|| unknown("target", target))?;
+    if let Some(rule) = declared::meaning(source, target, settings) {
+        return Ok(rule);
+    }
     // Each pair is listed once; the other order is tried by swapping.
     if let Some(decided) = decide(a, b, settings).or_else(|| decide(b, a, settings)) {
         let mut rule = decided.ok_or_else(|| Incomparable::ZoneNeeded {
@@ -227,7 +297,17 @@ fn add_sqlite_policy(rule: &mut PairRule) {
         | Rule::Map
         | Rule::Shape
         | Rule::Geometry
-        | Rule::Vector => {}
+        | Rule::Vector
+        // What settings make of a rule comes later.
+        | Rule::ScaledNumber
+        | Rule::Float { .. }
+        | Rule::FormedText(_)
+        | Rule::BoolWords(_)
+        | Rule::StoredBytes { .. }
+        | Rule::SwappedUuid
+        | Rule::JsonText
+        | Rule::AsStored
+        | Rule::ZeroDateIsNull(_) => {}
     }
 }
 
@@ -312,13 +392,16 @@ mod tests {
     const MY: (Engine, Flavor) = (Engine::MySql, Flavor::Original);
     const MARIA: (Engine, Flavor) = (Engine::MySql, Flavor::MariaDb);
     const TEXT: Logical = Logical::Text { chars_max: None };
-    const UTC_PLUS_1: Settings = Settings { naive_zone_minutes: Some(60) };
+
+    fn utc_plus_1() -> Settings {
+        Settings { naive_zone_minutes: Some(60), ..Settings::default() }
+    }
 
     fn decided(
         (source, a): ((Engine, Flavor), Logical),
         (target, b): ((Engine, Flavor), Logical),
         settings: &Settings,
-    ) -> Result<PairRule, Incomparable> {
+    ) -> Result<ColumnRule, Incomparable> {
         let column = |logical| Column {
             name: "c".to_owned(),
             native: String::new(),
@@ -340,12 +423,12 @@ mod tests {
         let instant = Logical::Instant { digits: 6 };
         let undeclared = decided((LITE, TEXT), (PG, instant.clone()), &Settings::default());
         assert!(matches!(undeclared, Err(Incomparable::ZoneNeeded { .. })), "{undeclared:?}");
-        let declared = decided((LITE, TEXT), (PG, instant.clone()), &UTC_PLUS_1).unwrap();
+        let declared = decided((LITE, TEXT), (PG, instant.clone()), &utc_plus_1()).unwrap();
         let rounding = Rounding::HalfFrom2000;
         assert_eq!(declared.rule, Rule::Instant { digits: 6, rounding, naive_zone_minutes: 60 });
         assert_eq!(declared.policies, [Policy::NaiveZone, Policy::SqliteTemporalText]);
         // Declared as points in time, what names no zone is UTC.
-        let zoned = decided((LITE, instant.clone()), (PG, instant.clone()), &UTC_PLUS_1).unwrap();
+        let zoned = decided((LITE, instant.clone()), (PG, instant.clone()), &utc_plus_1()).unwrap();
         assert_eq!(zoned.rule, Rule::Instant { digits: 6, rounding, naive_zone_minutes: 0 });
         assert_eq!(zoned.policies, [Policy::SqliteTemporalText]);
     }
@@ -372,10 +455,10 @@ mod tests {
             let instant = |digits| Logical::Instant { digits };
             let time = |digits| Logical::Time { digits };
             let all = [
-                decided((a.0, timestamp(a.1)), (b.0, timestamp(b.1)), &UTC_PLUS_1).unwrap().rule,
-                decided((a.0, timestamp(a.1)), (b.0, instant(b.1)), &UTC_PLUS_1).unwrap().rule,
-                decided((a.0, instant(a.1)), (b.0, instant(b.1)), &UTC_PLUS_1).unwrap().rule,
-                decided((a.0, time(a.1)), (b.0, time(b.1)), &UTC_PLUS_1).unwrap().rule,
+                decided((a.0, timestamp(a.1)), (b.0, timestamp(b.1)), &utc_plus_1()).unwrap().rule,
+                decided((a.0, timestamp(a.1)), (b.0, instant(b.1)), &utc_plus_1()).unwrap().rule,
+                decided((a.0, instant(a.1)), (b.0, instant(b.1)), &utc_plus_1()).unwrap().rule,
+                decided((a.0, time(a.1)), (b.0, time(b.1)), &utc_plus_1()).unwrap().rule,
             ];
             let of = |rule: &Rule| match rule {
                 Rule::Timestamp { rounding, .. } | Rule::Instant { rounding, .. } | Rule::Time { rounding, .. } => {

@@ -4,7 +4,7 @@
 //! only the same text, which a person can see and declare; a lenient reader
 //! would decide for them.
 
-use crate::value::{Date, Moment};
+use crate::value::{Date, Moment, Value};
 
 /// A parsed date and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,40 @@ pub fn timestamp(text: &str) -> Option<Timestamp> {
 #[must_use]
 pub fn uuid(text: &str) -> Option<[u8; 16]> {
     uuid::Uuid::try_parse(text).ok().map(uuid::Uuid::into_bytes)
+}
+
+/// The UUID whose bytes `UUID_TO_BIN(x, 1)` has rearranged: the third group
+/// first, then the second, then the first, so that values of one machine ascend.
+#[must_use]
+pub fn unswapped(bytes: [u8; 16]) -> [u8; 16] {
+    let [a, b, c, d, e, f, g, h, rest @ ..] = bytes;
+    let [i, j, k, l, m, n, o, p] = rest;
+    [e, f, g, h, c, d, a, b, i, j, k, l, m, n, o, p]
+}
+
+/// The way back from [`unswapped`].
+#[must_use]
+pub fn swapped(bytes: [u8; 16]) -> [u8; 16] {
+    let [a, b, c, d, e, f, g, h, rest @ ..] = bytes;
+    let [i, j, k, l, m, n, o, p] = rest;
+    [g, h, e, f, a, b, c, d, i, j, k, l, m, n, o, p]
+}
+
+/// Whether `value` is the date that MySQL keeps in place of none, at midnight if
+/// it has a time.
+#[must_use]
+pub fn is_zero_date(value: &Value<'_>) -> bool {
+    match value {
+        Value::Date(Date::OffCalendar { year: 0, month: 0, day: 0 })
+        | Value::Timestamp(Moment::OffCalendar { year: 0, month: 0, day: 0, micros: 0 })
+        | Value::Instant(Moment::OffCalendar { year: 0, month: 0, day: 0, micros: 0 }) => true,
+        Value::Text(text) => match text.strip_prefix("0000-00-00") {
+            Some("") => true,
+            Some(clock) => clock.strip_prefix([' ', 'T']).and_then(time) == Some(0),
+            None => false,
+        },
+        _ => false,
+    }
 }
 
 fn offset(text: &str) -> Option<i32> {

@@ -29,6 +29,8 @@ mod copy;
 mod decode;
 mod fault;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod nested;
 mod network;
 mod notation;

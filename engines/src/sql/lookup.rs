@@ -16,6 +16,7 @@ use crate::table::{Column, Logical};
 pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: &Rule) -> bool {
     let (Some(logical), Some(opposite)) = (&own.logical, &other.logical) else { return false };
     let sqlite = engine == Engine::Sqlite;
+    let is_all = |whole: Logical| *logical == whole && *opposite == whole;
     match *rule {
         Rule::Number => match (logical, opposite) {
             // A boolean or a year reads other numbers as one of its own (any
@@ -41,8 +42,9 @@ pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: &Rul
             _ => false,
         },
         Rule::Date => !sqlite && (logical, opposite) == (&Logical::Date, &Logical::Date),
-        Rule::Timestamp { .. } => !sqlite && logical == opposite && matches!(logical, Logical::Timestamp { .. }),
-        Rule::Instant { .. } => !sqlite && logical == opposite && matches!(logical, Logical::Instant { .. }),
+        // With as many digits as the types have, or more than one moment meets in the literal.
+        Rule::Timestamp { digits, .. } => !sqlite && is_all(Logical::Timestamp { digits }),
+        Rule::Instant { digits, .. } => !sqlite && is_all(Logical::Instant { digits }),
         Rule::Double
         | Rule::Single
         | Rule::Text { trim_spaces: true }
@@ -60,6 +62,16 @@ pub fn finds_by_literal(engine: Engine, own: &Column, other: &Column, rule: &Rul
         | Rule::Map
         | Rule::Shape
         | Rule::Geometry
-        | Rule::Vector => false,
+        | Rule::Vector
+        | Rule::ScaledNumber
+        | Rule::Float { .. }
+        // Of a key that settings make equal to others, a literal is one spelling.
+        | Rule::FormedText(_)
+        | Rule::BoolWords(_)
+        | Rule::StoredBytes { .. }
+        | Rule::SwappedUuid
+        | Rule::JsonText
+        | Rule::AsStored
+        | Rule::ZeroDateIsNull(_) => false,
     }
 }

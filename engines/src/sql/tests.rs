@@ -206,6 +206,8 @@ fn only_a_rule_that_changes_nothing_finds_rows_by_a_literal() {
         (false, Postgres, L::Date, timestamp(6), timestamps(6)),
         (true, Postgres, timestamp(3), timestamp(3), timestamps(3)),
         (false, Postgres, timestamp(6), timestamp(3), timestamps(3)),
+        (false, Postgres, timestamp(6), timestamp(6), timestamps(3)),
+        (false, MySql, instant(6), instant(6), Rule::Instant { digits: 0, rounding, naive_zone_minutes: 0 }),
         (false, Sqlite, timestamp(6), timestamp(6), timestamps(6)),
         (true, MySql, instant(6), instant(6), instants(0)),
         (false, Postgres, timestamp(6), instant(6), instants(60)),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use switchback_engines::ServerInfo;
-use switchback_engines::canon::Policy;
+use switchback_engines::canon::{Origin, Policy};
 use switchback_verify::Kind;
 use switchback_verify::outcome::{
     ColumnOutcome, ExcludedColumn, HashInfo, Method, Positions, Problem, RunOutcome, Stop, StructureDifference,
@@ -76,6 +76,9 @@ pub struct Totals {
     /// Confirmed, of all kinds.
     pub differences: u64,
     pub unresolved: u64,
+    /// Rows that differ, and in no value by more than is declared for its column.
+    #[serde(default)]
+    pub within_tolerance: u64,
 }
 
 /// A way in which values that are not the same counted as equal.
@@ -84,6 +87,10 @@ pub struct Totals {
 pub struct PolicyMeaning {
     pub policy: Policy,
     pub meaning: String,
+    /// Whether it holds by itself or because somebody declared it; missing in files
+    /// of before it was kept.
+    #[serde(default)]
+    pub origin: Option<Origin>,
 }
 
 /// One table, or pair of tables.
@@ -111,6 +118,8 @@ pub struct TableCertificate {
     pub differences: BTreeMap<Kind, u64>,
     pub unresolved: u64,
     pub in_sync: u64,
+    #[serde(default)]
+    pub within_tolerance: u64,
     pub problems: Vec<Problem>,
     pub elapsed_ms: u64,
     /// The differences, relative to the run's folder.
@@ -200,6 +209,7 @@ pub(crate) fn totals(tables: &[TableOutcome]) -> Totals {
         totals.target_rows += table.target_rows;
         totals.differences += table.difference_count();
         totals.unresolved += table.unresolved;
+        totals.within_tolerance += table.within_tolerance;
         totals
     })
 }
@@ -207,7 +217,7 @@ pub(crate) fn totals(tables: &[TableOutcome]) -> Totals {
 fn statement(verdict: Verdict, totals: &Totals) -> String {
     let Totals { tables, tables_without_difference_found, tables_different, tables_incomplete, differences, .. } =
         totals;
-    match verdict {
+    let sentence = match verdict {
         Verdict::Equal => {
             format!("Every compared row of {tables} tables is equal on both sides, under the policies listed.")
         }
@@ -223,6 +233,10 @@ fn statement(verdict: Verdict, totals: &Totals) -> String {
             "Not everything was compared or decided: {tables_incomplete} of {tables} tables are incomplete. \
              {differences} differing rows were confirmed."
         ),
+    };
+    match totals.within_tolerance {
+        0 => sentence,
+        rows => format!("{sentence} {rows} rows differ by no more than the declared tolerances."),
     }
 }
 
@@ -230,7 +244,11 @@ fn meanings(policies: impl Iterator<Item = Policy>) -> Vec<PolicyMeaning> {
     let mut policies: Vec<Policy> = policies.collect();
     policies.sort_unstable();
     policies.dedup();
-    policies.into_iter().map(|policy| PolicyMeaning { policy, meaning: policy.meaning().to_owned() }).collect()
+    policies.into_iter().map(meaning).collect()
+}
+
+fn meaning(policy: Policy) -> PolicyMeaning {
+    PolicyMeaning { policy, meaning: policy.meaning().to_owned(), origin: Some(policy.origin()) }
 }
 
 fn table(table: &TableOutcome) -> TableCertificate {
@@ -268,6 +286,7 @@ fn table(table: &TableOutcome) -> TableCertificate {
         differences,
         unresolved: table.unresolved,
         in_sync: table.in_sync,
+        within_tolerance: table.within_tolerance,
         problems: table.problems.clone(),
         elapsed_ms: table.elapsed_ms,
         files: table.files.clone(),

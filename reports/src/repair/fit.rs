@@ -44,15 +44,15 @@ pub(super) fn fit(
     }
     let no_equal = || Unfit::NoEqual { column: column.name.clone(), native: column.native.clone() };
     let logical = column.logical.as_ref().ok_or_else(no_equal)?;
-    let fitted = convert(engine, rule, logical, value).ok_or_else(no_equal)?;
-    if canonical(rule, value) != canonical(rule, &fitted) {
-        return Err(no_equal());
-    }
-    if holds(engine, logical, &fitted) {
-        Ok(fitted)
-    } else {
-        Err(Unfit::Range { column: column.name.clone(), native: column.native.clone() })
-    }
+    let fitted = match convert(engine, rule, logical, value) {
+        None => Err(no_equal()),
+        Some(fitted) if canonical(rule, value) != canonical(rule, &fitted) => Err(no_equal()),
+        Some(fitted) if holds(engine, logical, &fitted) => Ok(fitted),
+        Some(_) => Err(Unfit::Range { column: column.name.clone(), native: column.native.clone() }),
+    };
+    // Settings may have made it equal to NULL, which every type can hold.
+    let as_null = || column.nullable && canonical(rule, value) == canonical(rule, &Value::Null);
+    fitted.or_else(|unfit| if as_null() { Ok(Value::Null) } else { Err(unfit) })
 }
 
 fn canonical(rule: &Rule, value: &OwnedValue) -> Vec<u8> {
@@ -82,7 +82,9 @@ fn convert(engine: Engine, rule: &Rule, logical: &Logical, value: &OwnedValue) -
             Value::Decimal(v) => Value::F64(v.to_f64()),
             other => other,
         },
-        Logical::Char { .. } | Logical::Text { .. } | Logical::Enum | Logical::Network => as_text(logical, value)?,
+        Logical::Char { .. } | Logical::Text { .. } | Logical::Enum | Logical::Network => {
+            as_text(rule, logical, value)?
+        }
         Logical::Set => match value {
             Value::Set(_) | Value::Text(_) => value.clone(),
             _ => return None,
@@ -93,7 +95,7 @@ fn convert(engine: Engine, rule: &Rule, logical: &Logical, value: &OwnedValue) -
             Value::Text(v) => Value::Time(iso::time(v)?),
             _ => value.clone(),
         },
-        Logical::Uuid => Value::Uuid(as_uuid(value)?),
+        Logical::Uuid => Value::Uuid(as_uuid(rule, value)?),
         Logical::Json { .. } => match value {
             Value::Json(v) | Value::Text(v) => Value::Json(v.clone()),
             _ => return None,
@@ -120,10 +122,17 @@ fn number(rule: &Rule, value: &OwnedValue) -> Option<OwnedValue> {
         Value::Int(_) | Value::UInt(_) | Value::Decimal(_) | Value::F64(_) => Some(value.clone()),
         Value::F32(v) => Some(Value::F64(f64::from(*v))),
         Value::Bool(v) => Some(Value::Int((*v).into())),
-        // The rule knows in which order bits are read.
-        Value::Bits { .. } => cell::decode_all(&canonical(rule, value))?.into_iter().next(),
+        // The rule knows in which order bits are read, and which words are true.
+        Value::Bits { .. } => canonical_value(rule, value),
+        Value::Text(_) if matches!(rule, Rule::BoolWords(_)) => {
+            canonical_value(rule, value).filter(|meaning| matches!(meaning, Value::Int(_)))
+        }
         _ => None,
     }
+}
+
+fn canonical_value(rule: &Rule, value: &OwnedValue) -> Option<OwnedValue> {
+    cell::decode_all(&canonical(rule, value))?.into_iter().next()
 }
 
 fn whole(rule: &Rule, logical: &Logical, value: &OwnedValue) -> Option<OwnedValue> {
@@ -134,7 +143,7 @@ fn whole(rule: &Rule, logical: &Logical, value: &OwnedValue) -> Option<OwnedValu
             (v.fract() == 0.0 && (-LIMIT..LIMIT).contains(&v)).then_some(Value::Int(v as i64))?
         }
         // The shortest form of a whole decimal that fits is an integer.
-        Value::Decimal(_) => match cell::decode_all(&canonical(&Rule::Number, value))?.into_iter().next()? {
+        Value::Decimal(_) => match canonical_value(&Rule::Number, value)? {
             Value::Decimal(v) => v.to_string().parse().map_or(Value::Decimal(v), Value::UInt),
             other => other,
         },
@@ -147,7 +156,21 @@ fn whole(rule: &Rule, logical: &Logical, value: &OwnedValue) -> Option<OwnedValu
     }
 }
 
-fn as_text(logical: &Logical, value: &OwnedValue) -> Option<OwnedValue> {
+fn as_text(rule: &Rule, logical: &Logical, value: &OwnedValue) -> Option<OwnedValue> {
+    match (value, rule) {
+        (Value::Bool(_) | Value::Int(_), Rule::BoolWords(declared)) => {
+            let words = match canonical_value(rule, value)? {
+                Value::Int(1) => &declared.words.yes,
+                Value::Int(0) => &declared.words.no,
+                _ => return None,
+            };
+            return words.first().map(|word| Value::Text(Cow::Owned(word.clone())));
+        }
+        (Value::Bytes(_), Rule::Uuid | Rule::SwappedUuid) => {
+            return as_text(rule, logical, &Value::Uuid(as_uuid(rule, value)?));
+        }
+        _ => {}
+    }
     match value {
         Value::Uuid(v) => Some(Value::Text(Cow::Owned(match logical {
             Logical::Char { chars_max: ..36 } | Logical::Text { chars_max: Some(..36) } => display::hex(v),
@@ -168,7 +191,8 @@ fn as_bytes(rule: &Rule, value: &OwnedValue) -> Option<OwnedValue> {
     let bytes = match value {
         Value::Bytes(_) => return Some(value.clone()),
         // Sixteen bytes equal the UUID that they spell, not its 36 characters.
-        Value::Text(_) if *rule == Rule::Uuid => as_uuid(value)?.to_vec(),
+        Value::Text(_) | Value::Uuid(_) if *rule == Rule::SwappedUuid => iso::swapped(as_uuid(rule, value)?).to_vec(),
+        Value::Text(_) if *rule == Rule::Uuid => as_uuid(rule, value)?.to_vec(),
         Value::Text(v) => v.as_bytes().to_vec(),
         Value::Uuid(v) => v.to_vec(),
         _ => return None,
@@ -176,10 +200,11 @@ fn as_bytes(rule: &Rule, value: &OwnedValue) -> Option<OwnedValue> {
     Some(Value::Bytes(Cow::Owned(bytes)))
 }
 
-fn as_uuid(value: &OwnedValue) -> Option<[u8; 16]> {
+fn as_uuid(rule: &Rule, value: &OwnedValue) -> Option<[u8; 16]> {
     match value {
         Value::Uuid(v) => Some(*v),
         Value::Text(v) => iso::uuid(v),
+        Value::Bytes(v) if *rule == Rule::SwappedUuid => v.as_ref().try_into().ok().map(iso::unswapped),
         Value::Bytes(v) => v.as_ref().try_into().ok(),
         _ => None,
     }
@@ -187,8 +212,8 @@ fn as_uuid(value: &OwnedValue) -> Option<[u8; 16]> {
 
 /// Minutes east of UTC of what names no zone.
 fn naive_zone(rule: &Rule) -> i64 {
-    match *rule {
-        Rule::Instant { naive_zone_minutes, .. } => i64::from(naive_zone_minutes) * MICROS_PER_MINUTE,
+    match rule.base() {
+        Rule::Instant { naive_zone_minutes, .. } => i64::from(*naive_zone_minutes) * MICROS_PER_MINUTE,
         _ => 0,
     }
 }
@@ -196,7 +221,7 @@ fn naive_zone(rule: &Rule) -> i64 {
 fn moment(rule: &Rule, logical: &Logical, value: &OwnedValue) -> Option<OwnedValue> {
     let zone = naive_zone(rule);
     let value = match value {
-        Value::Text(v) if *logical == Logical::Date && *rule == Rule::Date => Value::Date(iso::date(v)?),
+        Value::Text(v) if *logical == Logical::Date && *rule.base() == Rule::Date => Value::Date(iso::date(v)?),
         Value::Text(v) => {
             let read = iso::timestamp(v)?;
             match read.offset_seconds {

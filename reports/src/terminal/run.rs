@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use switchback_engines::canon::Policy;
+use switchback_engines::canon::{Origin, Policy};
 use switchback_verify::outcome::{Method, RunOutcome, Side, Stop, StructureDifference, TableOutcome, Verdict};
 
 use super::Style;
@@ -36,7 +36,11 @@ pub fn render(outcome: &RunOutcome, run_dir: Option<&Path>, style: &Style) -> St
     section("Problems", problems(&outcome.tables, style));
     section("Columns left out", excluded(&outcome.tables, style));
     section("Rows left out", filters(&outcome.tables, style));
+    section("Within tolerance", tolerated(&outcome.tables, style));
     section("Taken for equal although not the same", policies(&outcome.tables, style));
+    if style.verbose {
+        section("Columns", columns(&outcome.tables, style));
+    }
     if let Some(run_dir) = run_dir {
         section("Files", files(outcome, run_dir, style));
     }
@@ -48,6 +52,11 @@ fn verdict_line(outcome: &RunOutcome, paint: Paint) -> String {
     let tables = count(totals.tables, "table");
     let differences = count(totals.differences, "difference");
     match outcome.verdict {
+        Verdict::Equal if totals.within_tolerance > 0 => format!(
+            "{}: {tables} compared, no difference beyond tolerance; {} within it\n",
+            paint.good("EQUAL"),
+            count(totals.within_tolerance, "row")
+        ),
         Verdict::Equal => format!("{}: {tables} compared, no difference\n", paint.good("EQUAL")),
         Verdict::NoDifferenceFound => format!(
             "{}: of {} of {tables} only a sample or the number of rows was compared\n",
@@ -231,10 +240,47 @@ fn policies(tables: &[TableOutcome], style: &Style) -> String {
     let mut used: Vec<Policy> = tables.iter().flat_map(|t| t.policies.iter().copied()).collect();
     used.sort_unstable();
     used.dedup();
-    let name = |policy: &Policy| serde_json::to_value(policy).ok()?.as_str().map(str::to_owned);
-    let rows: Vec<Vec<String>> =
-        used.iter().map(|policy| vec![name(policy).unwrap_or_default(), policy.meaning().to_owned()]).collect();
+    let declared = |policy: &Policy| match policy.origin() {
+        Origin::Default => "",
+        Origin::Declared => " (declared)",
+    };
+    let rows: Vec<Vec<String>> = used
+        .iter()
+        .map(|policy| vec![policy.name().to_owned(), format!("{}{}", policy.meaning(), declared(policy))])
+        .collect();
     if rows.is_empty() { String::new() } else { list(&rows, style) }
+}
+
+/// Columns whose tolerance was needed.
+fn tolerated(tables: &[TableOutcome], style: &Style) -> String {
+    let mut rows = Vec::new();
+    for (table, column) in tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column))) {
+        if let Some(tolerance) = column.tolerance.as_ref().filter(|_| column.within_tolerance > 0) {
+            let name = format!("{}.{}", clean(&table.name()), clean(&column.source));
+            rows.push(vec![name, count(column.within_tolerance, "row"), format!("differ by {tolerance}")]);
+        }
+    }
+    cut(&rows, "column", style)
+}
+
+/// What was decided about each column.
+fn columns(tables: &[TableOutcome], style: &Style) -> String {
+    let mut rows = Vec::new();
+    for (table, column) in tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column))) {
+        let mut how = column.rule.clone();
+        if let Some(tolerance) = &column.tolerance {
+            how.push_str(&format!("; may differ by {tolerance}"));
+        }
+        let names = |policies: &[Policy]| policies.iter().map(|policy| policy.name()).collect::<Vec<_>>().join(", ");
+        if !column.policies.is_empty() {
+            how.push_str(&format!("\npolicies: {}", names(&column.policies)));
+        }
+        if !column.strict.is_empty() {
+            how.push_str(&format!("\nstrict: {}", names(&column.strict)));
+        }
+        rows.push(vec![format!("{}.{}", clean(&table.name()), clean(&column.source)), how]);
+    }
+    cut(&rows, "column", style)
 }
 
 /// Paths and commands, which are never wrapped: people copy them.

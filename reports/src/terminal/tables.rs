@@ -21,11 +21,13 @@ const INDENT: &str = "  ";
 pub(super) fn overview(tables: &[&TableOutcome], style: &Style) -> String {
     let collisions = tables.iter().any(|t| of_kind(t, Kind::KeyCollision) > 0);
     let unresolved = tables.iter().any(|t| t.unresolved > 0);
+    let tolerated = tables.iter().any(|t| t.within_tolerance > 0);
     let mut headers =
         vec!["table", "verdict", "source\nrows", "target\nrows", "source\nonly", "target\nonly", "changed"];
-    // Two columns that are nearly always zero throughout.
+    // Three columns that are nearly always zero throughout.
     headers.extend(collisions.then_some("key\ncollisions"));
     headers.extend(unresolved.then_some("unresolved"));
+    headers.extend(tolerated.then_some("within\ntolerance"));
     headers.push("time");
     let mut overview = new_table(style);
     overview.set_header(headers);
@@ -35,6 +37,7 @@ pub(super) fn overview(tables: &[&TableOutcome], style: &Style) -> String {
         row.extend([Kind::SourceOnly, Kind::TargetOnly, Kind::Changed].map(|kind| read(of_kind(table, kind))));
         row.extend(collisions.then(|| read(of_kind(table, Kind::KeyCollision))));
         row.extend(unresolved.then(|| read(table.unresolved)));
+        row.extend(tolerated.then(|| read(table.within_tolerance)));
         row.push(duration(table.elapsed_ms));
         overview.add_row(row);
     }
@@ -71,6 +74,7 @@ fn sentence(table: &TableOutcome) -> String {
         (of_kind(table, Kind::TargetOnly), "only in the target"),
         (of_kind(table, Kind::Changed), "changed"),
         (table.unresolved, "unresolved"),
+        (table.within_tolerance, "within tolerance"),
     ];
     for (n, what) in counts.into_iter().filter(|(n, _)| *n > 0) {
         text.push_str(&format!("; {} {what}", number(n)));

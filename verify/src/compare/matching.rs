@@ -21,6 +21,8 @@ pub(crate) struct Candidate {
     /// Its rows may lie in several ranges, so that only the whole table holds
     /// all of them for sure.
     pub(crate) pooled: bool,
+    /// The source was seen to change since its range was read.
+    pub(crate) moved: bool,
 }
 
 /// A row whose identity is on one side of its range only. It may still have
@@ -58,6 +60,7 @@ pub(crate) fn match_rows(source: &RangeRows, target: &RangeRows, range: u32) -> 
                         target: tally(t.iter().map(|r| r.1)),
                         range,
                         pooled: false,
+                        moved: false,
                     });
                 }
             }
@@ -123,7 +126,8 @@ mod tests {
                 source: Some(smallvec![(2, 1)]),
                 target: smallvec![(9, 1)],
                 range: 7,
-                pooled: false
+                pooled: false,
+                moved: false
             }]
         );
         let leftovers: Vec<_> = found.leftovers.iter().map(|l| (&*l.identity, l.side)).collect();

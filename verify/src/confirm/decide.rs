@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use switchback_engines::{OwnedValue, Value, canon, pack};
+use switchback_engines::{OwnedValue, Value, pack};
 
 use super::fetch::{Fetched, Row};
+use super::tolerate::{self, Tolerated};
 use crate::compare::matching::{Candidate, Hashes};
 use crate::difference::{Difference, Kind, Status};
 use crate::plan::TablePlan;
@@ -23,6 +24,7 @@ pub(crate) struct Readings {
 pub(crate) struct Decided {
     pub(crate) differences: Vec<Difference>,
     pub(crate) in_sync: u64,
+    pub(crate) tolerated: Tolerated,
     /// To be read again; their source is now what was read last.
     pub(crate) hot: Vec<Candidate>,
 }
@@ -51,28 +53,45 @@ impl Readings {
         for mut candidate in candidates {
             let (source, target) = (self.source.of(&candidate.identity), self.target.of(&candidate.identity));
             let (s2, t) = (hashes(source), hashes(target));
-            let status = match way(candidate.source.as_ref(), &s2, &t) {
-                Way::InSync => {
-                    decided.in_sync += 1;
-                    continue;
-                }
-                Way::Confirmed => Status::Confirmed,
+            let way = way(candidate.source.as_ref(), &s2, &t);
+            if way == Way::InSync {
+                decided.in_sync += 1;
+                continue;
+            }
+            let (mut only_source, mut only_target) = (surplus(source, target), surplus(target, source));
+            let mut tolerated = tolerate::let_through(&self.plan, &mut only_source, &mut only_target);
+            tolerated.moved = candidate.moved || candidate.source.as_ref() != Some(&s2) || candidate.target != t;
+            let all_tolerated = only_source.is_empty() && only_target.is_empty();
+            let status = match way {
+                // Also of a row that changes: as it is now, it is the same on both sides.
+                _ if all_tolerated => Status::Confirmed,
+                Way::InSync | Way::Confirmed => Status::Confirmed,
                 Way::Hot if is_last => Status::Unresolved,
                 Way::Hot => {
                     candidate.source = Some(s2);
+                    candidate.moved = true;
                     decided.hot.push(candidate);
                     continue;
                 }
             };
-            self.describe(candidate.range, status, source, target, &mut decided.differences);
+            if tolerated.rows > 0 {
+                decided.tolerated.merge(&tolerated);
+            }
+            self.describe(candidate.range, status, only_source, only_target, &mut decided);
         }
         decided
     }
 
     /// The rows of one identity that do not cancel, as differences.
-    fn describe(&self, range: u32, status: Status, source: &[Row], target: &[Row], out: &mut Vec<Difference>) {
-        let mut only_source = surplus(source, target).into_iter();
-        let mut only_target = surplus(target, source).into_iter();
+    fn describe(
+        &self,
+        range: u32,
+        status: Status,
+        only_source: Vec<Surplus>,
+        only_target: Vec<Surplus>,
+        decided: &mut Decided,
+    ) {
+        let (mut only_source, mut only_target) = (only_source.into_iter(), only_target.into_iter());
         loop {
             let (s, t) = if self.plan.key_len > 0 {
                 (only_source.next(), only_target.next())
@@ -86,11 +105,20 @@ impl Readings {
             if s.is_none() && t.is_none() {
                 return;
             }
-            out.push(self.difference(range, status, s, t));
+            let (difference, within) = self.difference(range, status, s, t);
+            decided.tolerated.used(&within, 1);
+            decided.differences.push(difference);
         }
     }
 
-    fn difference(&self, range: u32, status: Status, s: Option<Surplus<'_>>, t: Option<Surplus<'_>>) -> Difference {
+    /// Also the columns that differ and don't count.
+    fn difference(
+        &self,
+        range: u32,
+        status: Status,
+        s: Option<Surplus<'_>>,
+        t: Option<Surplus<'_>>,
+    ) -> (Difference, Vec<usize>) {
         let kind = match (&s, &t) {
             (Some(_), Some(_)) => Kind::Changed,
             (Some(_), None) => Kind::SourceOnly,
@@ -104,42 +132,30 @@ impl Readings {
             (None, None) => (0, 0),
         };
         let (source, target) = (s.map(|s| unpack(s.values)), t.map(|t| unpack(t.values)));
-        let changed = match (&source, &target) {
-            (Some(source), Some(target)) => changed_columns(&self.plan, source, target),
-            _ => Vec::new(),
+        let unlike = match (&source, &target) {
+            (Some(source), Some(target)) => tolerate::compare(&self.plan, source, target),
+            _ => tolerate::Unlike::default(),
         };
-        Difference {
+        let difference = Difference {
             kind,
             status,
             range,
-            changed,
+            changed: unlike.changed,
             source,
             target,
             source_count: counts.0,
             target_count: counts.1,
             first_seen: self.first_seen,
             decided: self.decided,
-        }
+        };
+        (difference, unlike.within)
     }
 }
 
 /// Positions of the pairs of columns whose values are not equal under their
-/// rule.
+/// rule, nor within their tolerance.
 pub(super) fn changed_columns(plan: &TablePlan, source: &[OwnedValue], target: &[OwnedValue]) -> Vec<usize> {
-    let (mut a, mut b) = (Vec::new(), Vec::new());
-    let mut differs = |rule, s: &Value<'_>, t: &Value<'_>| {
-        a.clear();
-        b.clear();
-        canon::encode(rule, s, &mut a);
-        canon::encode(rule, t, &mut b);
-        a != b
-    };
-    plan.columns
-        .iter()
-        .zip(source.iter().zip(target))
-        .enumerate()
-        .filter_map(|(at, (pair, (s, t)))| differs(&pair.rule, s, t).then_some(at))
-        .collect()
+    tolerate::compare(plan, source, target).changed
 }
 
 /// Rows are by hash already.
@@ -148,11 +164,18 @@ fn hashes(rows: &[Row]) -> Hashes {
 }
 
 /// A row that one side has more often than the other.
-struct Surplus<'a> {
-    values: &'a [u8],
+pub(super) struct Surplus<'a> {
+    pub(super) hash: u128,
+    pub(super) values: &'a [u8],
     /// On its own side, and on the other.
     count: u64,
-    on_other_side: u64,
+    pub(super) on_other_side: u64,
+}
+
+impl Surplus<'_> {
+    pub(super) fn left(&self) -> u64 {
+        self.count - self.on_other_side
+    }
 }
 
 fn surplus<'a>(rows: &'a [Row], others: &[Row]) -> Vec<Surplus<'a>> {
@@ -160,7 +183,12 @@ fn surplus<'a>(rows: &'a [Row], others: &[Row]) -> Vec<Surplus<'a>> {
         |hash| others.binary_search_by_key(&hash, |r| r.hash).ok().and_then(|at| others.get(at)).map_or(0, |r| r.count);
     rows.iter()
         .filter(|row| row.count > on_other_side(row.hash))
-        .map(|row| Surplus { values: row.values(), count: row.count, on_other_side: on_other_side(row.hash) })
+        .map(|row| Surplus {
+            hash: row.hash,
+            values: row.values(),
+            count: row.count,
+            on_other_side: on_other_side(row.hash),
+        })
         .collect()
 }
 

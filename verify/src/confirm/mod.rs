@@ -16,13 +16,18 @@
 //! instead. A key that some rule makes equal to another spelling of itself must
 //! not get a row called absent.
 //!
+//! Where columns have tolerances, a row of the target that is within them of the
+//! source's at S2 is let through and counted.
+//!
 //! - [`fetch`]: reading rows again, by key or by reading their range.
 //! - [`decide`]: from readings to differences, without I/O.
+//! - [`tolerate`]: rows that differ by no more than they may.
 //! - [`collision`]: keys that the target takes for equal and we do not.
 
 pub(crate) mod collision;
 pub(crate) mod decide;
 pub(crate) mod fetch;
+pub(crate) mod tolerate;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -171,7 +176,7 @@ impl Confirmer {
             let decided = on_pool(&self.pool, move || readings.decide(some, round.is_last)).await?;
             let odd_targets = odd_targets.take().unwrap_or_default();
             let differences = self.mark_collisions(decided.differences, odd_targets).await?;
-            ledger.record(&differences, decided.in_sync)?;
+            ledger.record(&differences, decided.in_sync, &decided.tolerated)?;
             undecided.hot.extend(decided.hot);
         }
     }

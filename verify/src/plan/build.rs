@@ -1,6 +1,6 @@
 //! From two tables' descriptions to a plan.
 
-use switchback_engines::canon::{self, Settings};
+use switchback_engines::canon::{self, Policy, Settings};
 use switchback_engines::{Column, Key, ServerInfo, Table};
 
 use super::structure;
@@ -9,7 +9,7 @@ use crate::options::TableSettings;
 use crate::outcome::{ExcludedColumn, Problem, Side, StructureDifference};
 
 /// What matching two tables gave.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Built {
     /// `None` when not one column can be compared.
     pub(crate) plan: Option<TablePlan>,
@@ -18,6 +18,9 @@ pub(crate) struct Built {
     pub(crate) problems: Vec<Problem>,
     /// Both sides can find rows by the key quickly, so that ranges pay.
     pub(crate) indexed: bool,
+    /// Source columns for which a tolerance is declared that can't be granted:
+    /// those of the key, and of a table without a key all.
+    pub(crate) untolerated: Vec<usize>,
 }
 
 /// One side of the pair.
@@ -25,6 +28,12 @@ pub(crate) struct Built {
 pub(crate) struct Described<'a> {
     pub(crate) server: &'a ServerInfo,
     pub(crate) table: &'a Table,
+}
+
+impl<'a> Described<'a> {
+    pub(super) fn side(self, column: &'a Column) -> canon::rule::Side<'a> {
+        canon::rule::Side { engine: self.server.engine, flavor: self.server.flavor, column }
+    }
 }
 
 /// Matches columns, chooses the key and decides the rules.
@@ -38,11 +47,10 @@ pub(crate) fn build(
     ignored: &[String],
     equality: &Settings,
 ) -> Built {
-    let mut built =
-        Built { plan: None, structure: Vec::new(), excluded: Vec::new(), problems: Vec::new(), indexed: false };
+    let mut built = Built::default();
     let matched = match_columns(source.table, target.table, settings, ignored, &mut built);
     built.structure.extend(structure::compare(source, target, &matched));
-    let mut pairs = decide_rules(source, target, &matched, equality, &mut built);
+    let mut pairs = decide_rules(source, target, &matched, settings, equality, &mut built);
     let key = choose_key(source.table, target.table, &pairs, settings);
     let key_len = key.as_ref().map_or(0, |k| k.columns.len());
     built.indexed = key.as_ref().is_some_and(|k| k.indexed);
@@ -50,6 +58,7 @@ pub(crate) fn build(
         // Stable, so that the columns behind the key keep the table's order.
         pairs.sort_by_key(|p| key.columns.iter().position(|&c| c == p.source).unwrap_or(usize::MAX));
     }
+    built.untolerated = without_tolerance(&mut pairs, key_len);
     if pairs.is_empty() {
         built.problems.push(Problem {
             message: "no column of the two tables can be compared".to_owned(),
@@ -81,6 +90,7 @@ pub(crate) fn missing_column(source: &Table, target: &Table, settings: &TableSet
         .or_else(|| settings.rename_columns.values().find(in_target))
         .or_else(|| settings.ignore_columns.iter().find(|n| in_source(n) && in_target(n)))
         .or_else(|| settings.key.iter().flatten().find(in_source))
+        .or_else(|| settings.columns.keys().find(in_source))
         .cloned()
 }
 
@@ -124,7 +134,7 @@ type Pass<'a> = dyn Fn(&Column, &[bool]) -> Option<usize> + 'a;
 /// For each column of the source its column of the target, each of which is
 /// taken once: first by the renames, then by equal names, then without regard
 /// to case where that leaves one, as engines fold unquoted names differently.
-fn counterparts(source: &Table, target: &Table, settings: &TableSettings) -> Vec<Option<usize>> {
+pub(super) fn counterparts(source: &Table, target: &Table, settings: &TableSettings) -> Vec<Option<usize>> {
     let mut taken = vec![false; target.columns.len()];
     let mut found = vec![None; source.columns.len()];
     let rename = |column: &Column| settings.rename_columns.get(&column.name);
@@ -162,21 +172,51 @@ fn exclude(built: &mut Built, side: Side, column: &Column) {
     });
 }
 
+/// What holds for one source column, all levels laid over each other.
+pub(super) fn settings_of(column: &str, table: &TableSettings, run: &Settings) -> Settings {
+    let of_table = table.equality.within(run);
+    match table.columns.get(column) {
+        Some(of_column) => of_column.within(&of_table),
+        None => of_table,
+    }
+}
+
+/// Rows are matched by their keys, and without a key by all that they hold: what
+/// they are matched by is the same or it is not.
+fn without_tolerance(pairs: &mut [ColumnPair], key_len: usize) -> Vec<usize> {
+    let matched_by = if key_len == 0 { pairs.len() } else { key_len };
+    let mut found = Vec::new();
+    for pair in pairs.iter_mut().take(matched_by) {
+        if let Some(tolerance) = pair.tolerance.take() {
+            let policies: Vec<Policy> = tolerance.policies().collect();
+            pair.policies.retain(|policy| !policies.contains(policy));
+            found.push(pair.source);
+        }
+    }
+    found
+}
+
 fn decide_rules(
     source: Described<'_>,
     target: Described<'_>,
     matched: &[(usize, usize)],
+    settings: &TableSettings,
     equality: &Settings,
     built: &mut Built,
 ) -> Vec<ColumnPair> {
     let mut pairs = Vec::new();
     for &(s, t) in matched {
         let (Some(a), Some(b)) = (source.table.columns.get(s), target.table.columns.get(t)) else { continue };
-        let side = |of: &ServerInfo, column| canon::rule::Side { engine: of.engine, flavor: of.flavor, column };
-        match canon::pair(side(source.server, a), side(target.server, b), equality) {
-            Ok(rule) => {
-                pairs.push(ColumnPair { source: s, target: t, rule: rule.rule, policies: rule.policies });
-            }
+        let effective = settings_of(&a.name, settings, equality);
+        match canon::pair(source.side(a), target.side(b), &effective) {
+            Ok(decided) => pairs.push(ColumnPair {
+                source: s,
+                target: t,
+                rule: decided.rule,
+                policies: decided.policies,
+                strict: decided.strict,
+                tolerance: decided.tolerance,
+            }),
             Err(why) => built.problems.push(Problem {
                 message: format!("column `{}` is not compared: {why}", a.name),
                 hint: Some(why.hint().to_owned()),
@@ -288,8 +328,7 @@ mod tests {
     #[test]
     fn the_counterpart_of_an_ignored_column_is_ignored_with_it() {
         let (source, target) = (table(&["k", "Note"]), table(&["k", "note", "extra"]));
-        let mut built =
-            Built { plan: None, structure: Vec::new(), excluded: Vec::new(), problems: Vec::new(), indexed: false };
+        let mut built = Built::default();
         let ignored = ["Note".to_owned()];
         let pairs = match_columns(&source, &target, &TableSettings::default(), &ignored, &mut built);
         assert_eq!(pairs, [(0, 0)]);

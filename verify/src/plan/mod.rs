@@ -6,6 +6,8 @@
 #[cfg(feature = "run")]
 pub(crate) mod build;
 #[cfg(feature = "run")]
+pub(crate) mod fitting;
+#[cfg(feature = "run")]
 pub(crate) mod ranges;
 #[cfg(feature = "run")]
 pub mod selection;

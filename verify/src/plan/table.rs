@@ -1,7 +1,7 @@
 //! One pair of tables.
 
 use serde::{Deserialize, Serialize};
-use switchback_engines::canon::{Policy, Rule};
+use switchback_engines::canon::{Policy, Rule, Tolerance};
 use switchback_engines::{Column, Engine, Table};
 
 /// How one pair of tables is compared.
@@ -30,9 +30,21 @@ pub struct ColumnPair {
     pub target: usize,
     pub rule: Rule,
     pub policies: Vec<Policy>,
+    /// What the types call for and the settings switch off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strict: Vec<Policy>,
+    /// By how much values may differ that the rule tells apart. Never of a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<Tolerance>,
 }
 
 impl TablePlan {
+    /// Whether rows can differ and still count as equal.
+    #[must_use]
+    pub fn has_tolerance(&self) -> bool {
+        self.columns.iter().any(|c| c.tolerance.is_some())
+    }
+
     /// Positions in the source table of the compared columns, in their order.
     #[must_use]
     pub fn source_columns(&self) -> Vec<usize> {

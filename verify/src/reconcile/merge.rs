@@ -70,7 +70,7 @@ impl Merge {
             count(hashes, entry.hash);
             self.advance(input)?;
         }
-        Ok(Some(Candidate { identity, source: Some(source), target, range, pooled: true }))
+        Ok(Some(Candidate { identity, source: Some(source), target, range, pooled: true, moved: false }))
     }
 }
 

@@ -159,6 +159,7 @@ mod tests {
                     target,
                     range: 0,
                     pooled: true,
+                    moved: false,
                 });
             }
         }
