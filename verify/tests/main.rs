@@ -5,7 +5,7 @@
 //! small as can be. [`modes`]: what a run can be asked for. [`races`]: other writers
 //! and failing servers. [`policies`]: what settings make equal and different.
 //! [`regressions`]: wrong verdicts that were found once. [`vectors`]: what is equal
-//! and what is not, value by value.
+//! and what is not, value by value. [`types`]: every type of every engine.
 
 mod collect;
 mod home;
@@ -18,4 +18,5 @@ mod policies;
 mod races;
 mod regressions;
 mod restless;
+mod types;
 mod vectors;
