@@ -29,11 +29,6 @@ mod settings;
 mod signals;
 mod words;
 
-/// Rows come and go by the million on one thread and another; the system's
-/// allocator keeps half as much again as is in use, see `benches/runs`.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let args = match args::read() {
         Ok(args) => args,

@@ -19,6 +19,9 @@ pub mod decimal;
 pub mod display;
 pub mod engine;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 pub mod nested;

@@ -515,7 +515,7 @@ impl<I: Iterator<Item = std::io::Result<Candidate>>> Iterator for Chunks<'_, I> 
                 Some(Ok(candidate)) => candidate,
             };
             match self.later {
-                Some(later) if candidate.source.as_ref().is_some_and(Vec::is_empty) => {
+                Some(later) if candidate.source.as_ref().is_some_and(|s| s.is_empty()) => {
                     if let Err(error) = later.add_candidate(&candidate) {
                         return Some(Err(error));
                     }

@@ -4,7 +4,8 @@
 //! generator's own list. [`mutations`]: a hundred thousand changes, each as
 //! small as can be. [`modes`]: what a run can be asked for. [`races`]: other writers
 //! and failing servers. [`policies`]: what settings make equal and different.
-//! [`regressions`]: wrong verdicts that were found once.
+//! [`regressions`]: wrong verdicts that were found once. [`vectors`]: what is equal
+//! and what is not, value by value.
 
 mod collect;
 mod home;
@@ -17,3 +18,4 @@ mod policies;
 mod races;
 mod regressions;
 mod restless;
+mod vectors;

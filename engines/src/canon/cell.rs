@@ -206,8 +206,15 @@ impl<'a> Reader<'a> {
                 let scale = self.scale()?;
                 let zigzag = self.unsigned_wide()?;
                 let coefficient = ((zigzag >> 1) as i128) ^ -((zigzag & 1) as i128);
-                let digits = coefficient.unsigned_abs().to_string().into_bytes();
-                Value::Decimal(Decimal::from_digits(coefficient < 0, &digits, scale))
+                // Beside doubles an integer is exact and a decimal is rounded, so
+                // what may be the one must not come back as the other.
+                match unsigned_integer(coefficient, scale) {
+                    Some(v) => Value::UInt(v),
+                    None => {
+                        let digits = coefficient.unsigned_abs().to_string().into_bytes();
+                        Value::Decimal(Decimal::from_digits(coefficient < 0, &digits, scale))
+                    }
+                }
             }
             tag::BIG_DECIMAL => {
                 let negative = self.byte()? == 1;
@@ -315,6 +322,11 @@ impl<'a> Reader<'a> {
             _ => return None,
         })
     }
+}
+
+fn unsigned_integer(coefficient: i128, scale: i64) -> Option<u64> {
+    let power = u32::try_from(scale.checked_neg()?).ok()?;
+    u64::try_from(coefficient.checked_mul(10i128.checked_pow(power)?)?).ok()
 }
 
 /// All cells of `bytes`; `None` when they are not canonical cells throughout.

@@ -12,6 +12,7 @@ use super::form::TextForm;
 use super::rule::Rule;
 use super::{json, nested, text};
 use crate::decimal::{Decimal, Shortest};
+use crate::display;
 use crate::value::{Date, Moment, Value};
 
 const MICROS_PER_MINUTE: i64 = 60_000_000;
@@ -69,6 +70,11 @@ pub fn encode(rule: &Rule, value: &Value<'_>, out: &mut Vec<u8>) {
         },
         Rule::Json => match value {
             Value::Json(v) | Value::Text(v) => put_json(v, value, out),
+            // SQLite makes a number of a document that is one.
+            Value::Int(_) | Value::F64(_) => match display::text(value) {
+                Some(spelling) => put_json(&spelling, value, out),
+                None => natural(value, out),
+            },
             _ => natural(value, out),
         },
         Rule::Array { .. } | Rule::Range { .. } | Rule::Multirange { .. } | Rule::Composite { .. } => {
@@ -364,7 +370,8 @@ fn put_json(spelling: &str, value: &Value<'_>, out: &mut Vec<u8>) {
         // gets here unless the server stored something its own parser refuses.
         Err(_) => match value {
             Value::Json(v) | Value::Text(v) => put_block(out, tag::TEXT, v.as_bytes()),
-            _ => natural(&Value::Null, out),
+            // An infinity is no JSON.
+            _ => natural(value, out),
         },
     }
 }
@@ -477,6 +484,14 @@ mod tests {
         // The offset is part of the value, as it is to PostgreSQL.
         assert_ne!(cell(Rule::TimeTz, txt("09:00:00+01:00")), cell(Rule::TimeTz, ten.clone()));
         assert_ne!(cell(Rule::TimeTz, txt("10:00:00")), cell(Rule::TimeTz, ten));
+    }
+
+    #[test]
+    fn a_number_is_the_document_that_it_spells() {
+        assert_eq!(cell(Rule::Json, Value::Int(1)), cell(Rule::Json, Value::Json("1.0".into())));
+        assert_eq!(cell(Rule::Json, Value::F64(0.5)), cell(Rule::Json, txt("5e-1")));
+        assert_ne!(cell(Rule::Json, Value::Int(1)), cell(Rule::Json, Value::Json("\"1\"".into())));
+        assert_ne!(cell(Rule::Json, Value::F64(f64::INFINITY)), cell(Rule::Json, Value::Null));
     }
 
     #[test]

@@ -32,6 +32,8 @@ mod catalog;
 mod connect;
 mod decode;
 mod fault;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod login;
 mod pool;
 mod position;

@@ -28,6 +28,8 @@ mod copy;
 mod decode;
 mod fault;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod network;
 mod numeric;
 mod pool;

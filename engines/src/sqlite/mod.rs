@@ -34,6 +34,8 @@ mod catalog;
 mod connect;
 mod estimate;
 mod fault;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod pool;
 mod position;
 mod read;

@@ -1,7 +1,12 @@
 //! What a value means under a rule. Written to be read, not to be fast, and
 //! with nothing of the encoding's own arithmetic.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
 use switchback_engines::canon::{Rounding, Rule};
+use switchback_engines::nested::{Array, Range};
+use switchback_engines::table::Shape;
 use switchback_engines::{Date, Decimal, Moment, Value};
 
 /// Two values are equal under a rule when their meanings are.
@@ -35,6 +40,25 @@ pub(super) enum Meaning {
     Document(usize),
     Bits(u32, Vec<u8>),
     Labels(Vec<String>),
+    /// Lengths and first subscripts, and the elements.
+    Array(Vec<(u32, i32)>, Vec<Meaning>),
+    /// Ranges in order; one that is not among several is [`Meaning::Range`].
+    Multirange(Vec<Meaning>),
+    /// `None`: the empty one.
+    Range(Option<[Edge; 2]>),
+    Composite(Vec<Meaning>),
+    Map(BTreeMap<String, Option<String>>),
+    Shape(Shape, bool, Vec<u64>),
+    /// By its class among those of [`super::values::GEOMETRIES`], or its bytes.
+    Geometry(u32, Result<usize, Vec<u8>>),
+    Vector(Vec<u32>, Vec<u8>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Edge {
+    Included(Box<Meaning>),
+    Excluded(Box<Meaning>),
+    Unbounded,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,11 +72,11 @@ pub(super) enum At {
 
 const DAY: i128 = 86_400_000_000;
 
-pub(super) fn meaning(rule: Rule, value: &Value<'_>) -> Meaning {
+pub(super) fn meaning(rule: &Rule, value: &Value<'_>) -> Meaning {
     if matches!(value, Value::Null) {
         return Meaning::Null;
     }
-    let special = match rule {
+    let special = match *rule {
         Rule::Number => match value {
             Value::Bits { len, bytes } => number_of_bits(*len, bytes),
             _ => None,
@@ -117,13 +141,35 @@ pub(super) fn meaning(rule: Rule, value: &Value<'_>) -> Meaning {
         },
         Rule::Json => match value {
             Value::Text(v) => document(v),
+            Value::Int(v) => document(&v.to_string()),
+            Value::F64(v) => document(&format!("{v:?}")),
             _ => None,
         },
         Rule::Set => match value {
             Value::Set(v) | Value::Text(v) => Some(labels(v)),
             _ => None,
         },
-        Rule::Bits => None,
+        Rule::Bits | Rule::Map | Rule::Shape | Rule::Geometry | Rule::Vector => None,
+        Rule::Array { ref element } => match value {
+            Value::Array(v) => Some(array(v, &|v| meaning(element, v))),
+            _ => None,
+        },
+        Rule::Range { ref bound } => match value {
+            Value::Range(v) => Some(range(v, &|v| meaning(bound, v))),
+            _ => None,
+        },
+        Rule::Multirange { ref bound } => match value {
+            Value::Multirange(v) => {
+                Some(Meaning::Multirange(v.iter().map(|r| range(r, &|v| meaning(bound, v))).collect()))
+            }
+            _ => None,
+        },
+        Rule::Composite { ref fields } => match value {
+            Value::Composite(v) if v.len() == fields.len() => {
+                Some(Meaning::Composite(fields.iter().zip(v).map(|(rule, v)| meaning(rule, v)).collect()))
+            }
+            _ => None,
+        },
     };
     special.unwrap_or_else(|| as_it_is(value))
 }
@@ -150,7 +196,59 @@ fn as_it_is(value: &Value<'_>) -> Meaning {
         Value::Bits { len, bytes } => Meaning::Bits(*len, bytes.to_vec()),
         // Without the rule for sets a set is its spelling.
         Value::Set(v) => Meaning::Labels(vec![v.to_string()]),
+        Value::Array(v) => array(v, &as_it_is),
+        Value::Range(v) => range(v, &as_it_is),
+        Value::Multirange(v) => Meaning::Multirange(v.iter().map(|r| range(r, &as_it_is)).collect()),
+        Value::Composite(v) => Meaning::Composite(v.iter().map(as_it_is).collect()),
+        Value::Map(v) => {
+            Meaning::Map(v.iter().map(|e| (e.key.to_string(), e.value.as_ref().map(ToString::to_string))).collect())
+        }
+        Value::Shape { kind, closed, coordinates } => {
+            Meaning::Shape(*kind, *closed, coordinates.iter().map(|v| one_zero(*v, v.is_nan()).to_bits()).collect())
+        }
+        Value::Geometry { srid, wkb } => {
+            let known = super::values::GEOMETRIES.iter().find(|(bytes, _)| *bytes == wkb.as_ref());
+            Meaning::Geometry(*srid, known.map(|(_, class)| *class).ok_or_else(|| wkb.to_vec()))
+        }
+        Value::Vector(v) => {
+            let (floats, odd) = v.as_chunks::<4>();
+            let bits = floats.iter().map(|f| f32::from_le_bytes(*f)).map(|f| match f {
+                f if f.is_nan() => u32::MAX,
+                0.0 => 0,
+                f => f.to_bits(),
+            });
+            Meaning::Vector(bits.collect(), odd.to_vec())
+        }
     }
+}
+
+fn one_zero(v: f64, is_nan: bool) -> f64 {
+    if is_nan {
+        f64::NAN
+    } else if v == 0.0 {
+        0.0
+    } else {
+        v
+    }
+}
+
+type Part<'p> = &'p dyn Fn(&Value<'_>) -> Meaning;
+
+fn array(array: &Array<'_>, part: Part<'_>) -> Meaning {
+    let dimensions = array.dimensions.iter().map(|d| (d.len, d.lower)).collect();
+    Meaning::Array(dimensions, array.elements.iter().map(part).collect())
+}
+
+fn range(range: &Range<'_>, part: Part<'_>) -> Meaning {
+    let edge = |bound: &Bound<Value<'_>>| match bound {
+        Bound::Included(v) => Edge::Included(Box::new(part(v))),
+        Bound::Excluded(v) => Edge::Excluded(Box::new(part(v))),
+        Bound::Unbounded => Edge::Unbounded,
+    };
+    Meaning::Range(match range {
+        Range::Empty => None,
+        Range::Span { lower, upper } => Some([edge(lower), edge(upper)]),
+    })
 }
 
 /// `-?digits(.digits)?` without what adds nothing.

@@ -4,11 +4,14 @@
 //! bytes in both. A change of any line here is a change of the format.
 
 use std::fmt::Write as _;
+use std::ops::Bound;
 use std::path::PathBuf;
 
 use switchback_engines::canon::cell::FORMAT_VERSION;
 use switchback_engines::canon::{self, Rounding, Rule};
 use switchback_engines::display::hex;
+use switchback_engines::nested::{Array, Dimension, Entry, Range};
+use switchback_engines::table::Shape;
 use switchback_engines::{Date, Decimal, Moment, Value};
 
 #[test]
@@ -31,20 +34,20 @@ fn cells_are_what_they_were() {
 /// Every value as itself, and under each rule those of which it makes something
 /// else.
 fn all() -> String {
-    let cell = |rule, value: &Value<'_>| {
+    let cell = |rule: &Rule, value: &Value<'_>| {
         let mut cell = Vec::new();
         canon::encode(rule, value, &mut cell);
         hex(&cell)
     };
     let mut out = format!("# Cells of format {FORMAT_VERSION}: value | hex\n");
     for value in values() {
-        let _ = writeln!(out, "{value:?} | {}", cell(Rule::Bits, &value));
+        let _ = writeln!(out, "{value:?} | {}", cell(&Rule::Bits, &value));
     }
     for rule in rules() {
         let _ = writeln!(out, "# {rule:?}");
         for value in values() {
-            let under_rule = cell(rule, &value);
-            if under_rule != cell(Rule::Bits, &value) {
+            let under_rule = cell(&rule, &value);
+            if under_rule != cell(&Rule::Bits, &value) {
                 let _ = writeln!(out, "{value:?} | {under_rule}");
             }
         }
@@ -74,6 +77,10 @@ fn rules() -> Vec<Rule> {
         Rule::Interval,
         Rule::Json,
         Rule::Set,
+        Rule::Array { element: Box::new(Rule::Text { trim_spaces: true }) },
+        Rule::Range { bound: Box::new(Rule::Double) },
+        Rule::Multirange { bound: Box::new(Rule::Double) },
+        Rule::Composite { fields: vec![Rule::Double, Rule::Text { trim_spaces: true }] },
     ]
 }
 
@@ -114,5 +121,31 @@ fn values() -> Vec<Value<'static>> {
     values.extend(["null", "{\"b\": 1, \"a\": [1.0, \"\\u00e9\"]}", "no json"].map(|text| Value::Json(text.into())));
     values.push(Value::Bits { len: 11, bytes: (&[0b1010_1010, 0b0110_0000][..]).into() });
     values.extend(["", "b,a"].map(|text| Value::Set(text.into())));
+    values.extend(nested());
     values
+}
+
+fn nested() -> Vec<Value<'static>> {
+    let (one, padded) = (|| Value::Int(1), || Value::Text("a ".into()));
+    let span = || Range::Span { lower: Bound::Included(one()), upper: Bound::Excluded(Value::Int(9)) };
+    let dimensions = vec![Dimension { len: 2, lower: 0 }, Dimension { len: 1, lower: 1 }];
+    let entry =
+        |key: &'static str, value: Option<&'static str>| Entry { key: key.into(), value: value.map(Into::into) };
+    let point = b"\0\0\0\0\x01\x3F\xF0\0\0\0\0\0\0\x40\0\0\0\0\0\0\0";
+    vec![
+        Value::Array(Box::new(Array::list(Vec::new()))),
+        Value::Array(Box::new(Array::list(vec![padded(), Value::Null]))),
+        Value::Array(Box::new(Array { dimensions, elements: vec![one(), padded()] })),
+        Value::Range(Box::new(Range::Empty)),
+        Value::Range(Box::new(span())),
+        Value::Range(Box::new(Range::Span { lower: Bound::Unbounded, upper: Bound::Unbounded })),
+        Value::Multirange(vec![span(), Range::Span { lower: Bound::Excluded(one()), upper: Bound::Unbounded }]),
+        Value::Composite(vec![one(), padded()]),
+        Value::Composite(Vec::new()),
+        Value::Map(vec![entry("b", None), entry("a", Some("NULL"))]),
+        Value::Shape { kind: Shape::Path, closed: true, coordinates: vec![-0.0, 1.5] },
+        Value::Geometry { srid: 4326, wkb: point.as_slice().into() },
+        Value::Geometry { srid: 0, wkb: b"none".as_slice().into() },
+        Value::Vector(1.5f32.to_le_bytes().to_vec().into()),
+    ]
 }

@@ -1,8 +1,12 @@
 //! Values of every kind, most of them near one another.
 
+use std::ops::Bound;
+
 use proptest::prelude::*;
 use switchback_engines::canon::json::canonicalize;
 use switchback_engines::canon::{Rounding, Rule};
+use switchback_engines::nested::{Array, Dimension, Entry, Range};
+use switchback_engines::table::Shape;
 use switchback_engines::{Date, Decimal, Moment, OwnedValue, Value};
 
 /// Documents by what they mean. Text that is none of them is no JSON.
@@ -24,6 +28,17 @@ pub(super) const DOCUMENTS: [(&str, usize); 17] = [
     ("9007199254740993", 8),
     ("9007199254740992", 9),
     (r#""{}""#, 10),
+];
+
+/// The same point in either byte order and with PostGIS's flags, another point,
+/// a line, and what is no geometry; by what they mean.
+pub(super) const GEOMETRIES: [(&[u8], usize); 6] = [
+    (b"\x01\x01\0\0\0\0\0\0\0\0\0\xF0\x3F\0\0\0\0\0\0\0\x40", 0),
+    (b"\0\0\0\0\x01\x3F\xF0\0\0\0\0\0\0\x40\0\0\0\0\0\0\0", 0),
+    (b"\x01\x01\0\0\x20\xE6\x10\0\0\0\0\0\0\0\0\xF0\x3F\0\0\0\0\0\0\0\x40", 0),
+    (b"\x01\x01\0\0\0\0\0\0\0\0\0\xF0\x3F\0\0\0\0\0\0\xF0\x3F", 1),
+    (b"\x01\x02\0\0\0\0\0\0\0", 2),
+    (b"\x01\x01\0\0\0", 3),
 ];
 
 const TEXTS: [&str; 38] = [
@@ -215,6 +230,89 @@ fn bits() -> impl Strategy<Value = OwnedValue> {
 /// Any value that an engine may hand out, moments at the very ends of 64 bits
 /// excepted.
 pub(super) fn value() -> impl Strategy<Value = OwnedValue> {
+    // Parts that are much alike, or chance would never make equal wholes.
+    let part = prop_oneof![
+        3 => (-1i64..2).prop_map(Value::Int),
+        1 => prop::sample::select(vec!["", "a", "a ", "1,2"]).prop_map(|v| Value::Text(v.into())),
+        1 => Just(Value::Null),
+        1 => prop::sample::select(vec!["1.0", "1.00", "0.5"]).prop_map(|v| Value::Decimal(Decimal::parse(v).unwrap())),
+        1 => prop::sample::select(vec![0.0, -0.0, 1.0, 0.5]).prop_map(Value::F64),
+        2 => plain(),
+    ];
+    let whole = part.prop_recursive(3, 12, 3, |part| {
+        prop_oneof![
+            array(part.clone()),
+            range(part.clone()).prop_map(|v| Value::Range(Box::new(v))),
+            prop::collection::vec(range(part.clone()), 0..3).prop_map(Value::Multirange),
+            prop::collection::vec(part, 0..3).prop_map(Value::Composite),
+        ]
+    });
+    prop_oneof![3 => plain(), 1 => whole, 1 => by_kind()]
+}
+
+fn array(part: impl Strategy<Value = OwnedValue>) -> impl Strategy<Value = OwnedValue> {
+    (prop::collection::vec(part, 0..4), 0u8..4, -1i32..2).prop_map(|(elements, shape, lower)| {
+        let len = u32::try_from(elements.len()).unwrap();
+        let dimensions = match (len, shape) {
+            (0, _) => Vec::new(),
+            (_, 0) => vec![Dimension { len, lower }],
+            (_, 1) => vec![Dimension { len, lower: 1 }, Dimension { len: 1, lower }],
+            (_, _) => vec![Dimension { len: 1, lower }, Dimension { len, lower: 1 }],
+        };
+        Value::Array(Box::new(Array { dimensions, elements }))
+    })
+}
+
+fn range(part: impl Strategy<Value = OwnedValue> + Clone + 'static) -> impl Strategy<Value = Range<'static>> {
+    let bound = (0u8..3, part).prop_map(|(kind, v)| match kind {
+        0 => Bound::Unbounded,
+        1 => Bound::Included(v),
+        _ => Bound::Excluded(v),
+    });
+    let bound = bound.boxed();
+    prop_oneof![
+        1 => Just(Range::Empty),
+        4 => (bound.clone(), bound).prop_map(|(lower, upper)| Range::Span { lower, upper }),
+    ]
+}
+
+/// Values of the types that are known by a kind.
+fn by_kind() -> impl Strategy<Value = OwnedValue> {
+    let text = prop::sample::select(vec!["", "a", "b", "ab"]);
+    let map = prop::collection::btree_map(text.clone(), prop::option::of(text), 0..3).prop_map(|map| {
+        let entry = |(key, value): (&'static str, Option<&'static str>)| Entry {
+            key: key.into(),
+            value: value.map(Into::into),
+        };
+        map.into_iter().map(entry).collect::<Vec<_>>()
+    });
+    let map = (map, any::<bool>()).prop_map(|(mut entries, turn)| {
+        if turn {
+            entries.reverse();
+        }
+        Value::Map(entries)
+    });
+    let shape = prop::sample::select(vec![Shape::Point, Shape::Path, Shape::Circle, Shape::Line]);
+    let coordinates = prop::collection::vec(prop::sample::select(vec![0.0, -0.0, 1.0, f64::NAN, -f64::NAN]), 0..3);
+    let floats = prop::collection::vec(prop::sample::select(vec![0.0f32, -0.0, 1.0, f32::NAN, -f32::NAN]), 0..3);
+    prop_oneof![
+        map,
+        (shape, any::<bool>(), coordinates).prop_map(|(kind, closed, coordinates)| Value::Shape {
+            kind,
+            closed,
+            coordinates
+        }),
+        (prop::sample::select(vec![0u32, 4326]), prop::sample::select(GEOMETRIES.to_vec()))
+            .prop_map(|(srid, (wkb, _))| Value::Geometry { srid, wkb: wkb.into() }),
+        (floats, 0usize..3).prop_map(|(floats, odd)| {
+            let mut bytes: Vec<u8> = floats.iter().flat_map(|f| f.to_le_bytes()).collect();
+            bytes.extend(std::iter::repeat_n(7, odd / 2));
+            Value::Vector(bytes.into())
+        }),
+    ]
+}
+
+fn plain() -> impl Strategy<Value = OwnedValue> {
     prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::Bool),
@@ -264,6 +362,20 @@ pub(super) fn rules() -> Vec<Rule> {
         Rule::Bits,
         Rule::Set,
     ];
+    let part = |rule| Box::new(rule);
+    rules.extend([
+        Rule::Array { element: part(Rule::Text { trim_spaces: true }) },
+        Rule::Array { element: part(Rule::Array { element: part(Rule::Double) }) },
+        Rule::Range { bound: part(Rule::Number) },
+        Rule::Range { bound: part(Rule::Double) },
+        Rule::Multirange { bound: part(Rule::Double) },
+        Rule::Composite { fields: vec![Rule::Double, Rule::Text { trim_spaces: true }] },
+        Rule::Composite { fields: vec![Rule::Number] },
+        Rule::Map,
+        Rule::Shape,
+        Rule::Geometry,
+        Rule::Vector,
+    ]);
     for rounding in [Rounding::HalfUp, Rounding::HalfFrom2000, Rounding::Down] {
         for digits in [0, 3, 6] {
             rules.push(Rule::Time { digits, rounding });
@@ -290,7 +402,15 @@ pub(super) fn rules() -> Vec<Rule> {
             | Rule::Interval
             | Rule::Json
             | Rule::Bits
-            | Rule::Set => {}
+            | Rule::Set
+            | Rule::Array { .. }
+            | Rule::Range { .. }
+            | Rule::Multirange { .. }
+            | Rule::Composite { .. }
+            | Rule::Map
+            | Rule::Shape
+            | Rule::Geometry
+            | Rule::Vector => {}
         }
     }
     rules

@@ -1,11 +1,13 @@
 //! Two sides of a range to what does not match.
 
+use smallvec::SmallVec;
+
 use super::rows::RangeRows;
 use crate::outcome::Side;
 
 /// The hashes of the rows of one identity on one side, each with the number
 /// of rows that have it; ascending. A key has one row, if it is one.
-pub(crate) type Hashes = Vec<(u128, u64)>;
+pub(crate) type Hashes = SmallVec<[(u128, u64); 1]>;
 
 /// An identity whose rows differ between the sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +92,7 @@ fn take_group<'r, 'a>(rows: &mut &'r [(&'a [u8], u128)], identity: &[u8]) -> &'r
 
 /// Sorted hashes to hashes with counts.
 pub(crate) fn tally(sorted: impl Iterator<Item = u128>) -> Hashes {
-    let mut hashes: Hashes = Vec::new();
+    let mut hashes = Hashes::new();
     for hash in sorted {
         match hashes.last_mut() {
             Some((last, count)) if *last == hash => *count += 1,
@@ -102,6 +104,8 @@ pub(crate) fn tally(sorted: impl Iterator<Item = u128>) -> Hashes {
 
 #[cfg(test)]
 mod tests {
+    use smallvec::smallvec;
+
     use super::*;
 
     fn rows(rows: &[(&str, u128)]) -> RangeRows {
@@ -119,8 +123,8 @@ mod tests {
             found.changed,
             [Candidate {
                 identity: (*b"b").into(),
-                source: Some(vec![(2, 1)]),
-                target: vec![(9, 1)],
+                source: Some(smallvec![(2, 1)]),
+                target: smallvec![(9, 1)],
                 range: 7,
                 pooled: false,
                 moved: false
@@ -133,8 +137,8 @@ mod tests {
     #[test]
     fn duplicates_count() {
         let found = match_rows(&rows(&[("a", 1), ("a", 1), ("a", 1)]), &rows(&[("a", 1)]), 0);
-        assert_eq!(found.changed[0].source, Some(vec![(1, 3)]));
-        assert_eq!(found.changed[0].target, [(1, 1)]);
+        assert_eq!(found.changed[0].source, Some(smallvec![(1, 3)]));
+        assert_eq!(found.changed[0].target[..], [(1, 1)]);
         assert!(match_rows(&rows(&[("a", 1), ("a", 2)]), &rows(&[("a", 2), ("a", 1)]), 0).changed.is_empty());
     }
 

@@ -32,7 +32,7 @@ pub(super) async fn mark(
     let key_len = target.plan.key_len;
     let source_keys =
         missing.iter().filter_map(|&at| differences.get(at)).map(|d| key_of(d.source.as_deref(), key_len));
-    let odd_keys = odd_targets.iter().map(|row| cell::decode_all(&row.identity).unwrap_or_default());
+    let odd_keys = odd_targets.iter().map(|row| cell::decode_all(row.identity()).unwrap_or_default());
     let keys: Vec<KeyValues> = odd_keys.chain(source_keys).collect();
     let ranks = target.database.rank_keys(target.table(), target.key(), &keys).await?;
     let (odd_ranks, missing_ranks) = ranks.split_at_checked(odd_targets.len()).unwrap_or((&[], &[]));
@@ -40,14 +40,14 @@ pub(super) async fn mark(
     let mut collided = Vec::new();
     for (&at, rank) in missing.iter().zip(missing_ranks) {
         if let (Some(row), Some(difference)) = (by_rank.get(rank), differences.get_mut(at)) {
-            let values = decide::unpack(&row.values);
+            let values = decide::unpack(row.values());
             difference.kind = Kind::KeyCollision;
             difference.target_count = row.count;
             if let Some(source) = &difference.source {
                 difference.changed = decide::changed_columns(&target.plan, source, &values);
             }
             difference.target = Some(values);
-            collided.push(row.identity.clone());
+            collided.push(row.identity().into());
         }
     }
     Ok((differences, collided))

@@ -116,8 +116,8 @@ impl Readings {
         &self,
         range: u32,
         status: Status,
-        s: Option<Surplus>,
-        t: Option<Surplus>,
+        s: Option<Surplus<'_>>,
+        t: Option<Surplus<'_>>,
     ) -> (Difference, Vec<usize>) {
         let kind = match (&s, &t) {
             (Some(_), Some(_)) => Kind::Changed,
@@ -131,7 +131,7 @@ impl Readings {
             (None, Some(t)) => (t.on_other_side, t.count),
             (None, None) => (0, 0),
         };
-        let (source, target) = (s.map(|s| unpack(&s.values)), t.map(|t| unpack(&t.values)));
+        let (source, target) = (s.map(|s| unpack(s.values)), t.map(|t| unpack(t.values)));
         let unlike = match (&source, &target) {
             (Some(source), Some(target)) => tolerate::compare(&self.plan, source, target),
             _ => tolerate::Unlike::default(),
@@ -164,28 +164,28 @@ fn hashes(rows: &[Row]) -> Hashes {
 }
 
 /// A row that one side has more often than the other.
-pub(super) struct Surplus {
+pub(super) struct Surplus<'a> {
     pub(super) hash: u128,
-    pub(super) values: Box<[u8]>,
+    pub(super) values: &'a [u8],
     /// On its own side, and on the other.
     count: u64,
     pub(super) on_other_side: u64,
 }
 
-impl Surplus {
+impl Surplus<'_> {
     pub(super) fn left(&self) -> u64 {
         self.count - self.on_other_side
     }
 }
 
-fn surplus(rows: &[Row], others: &[Row]) -> Vec<Surplus> {
+fn surplus<'a>(rows: &'a [Row], others: &[Row]) -> Vec<Surplus<'a>> {
     let on_other_side =
         |hash| others.binary_search_by_key(&hash, |r| r.hash).ok().and_then(|at| others.get(at)).map_or(0, |r| r.count);
     rows.iter()
         .filter(|row| row.count > on_other_side(row.hash))
         .map(|row| Surplus {
             hash: row.hash,
-            values: row.values.clone(),
+            values: row.values(),
             count: row.count,
             on_other_side: on_other_side(row.hash),
         })
@@ -199,12 +199,14 @@ pub(super) fn unpack(values: &[u8]) -> Vec<OwnedValue> {
 
 #[cfg(test)]
 mod tests {
+    use smallvec::smallvec;
+
     use super::*;
 
     #[test]
     fn the_rule_of_three_readings() {
-        let h = |v| vec![(v, 1u64)];
-        let none: Hashes = Vec::new();
+        let h = |v| smallvec![(v, 1u64)];
+        let none = Hashes::new();
         assert_eq!(way(Some(&h(1)), &h(1), &h(2)), Way::Confirmed);
         assert_eq!(way(Some(&h(1)), &h(1), &none), Way::Confirmed);
         assert_eq!(way(Some(&none), &none, &h(2)), Way::Confirmed);
@@ -213,7 +215,7 @@ mod tests {
         assert_eq!(way(Some(&h(1)), &none, &none), Way::InSync, "deleted on both sides");
         assert_eq!(way(Some(&h(1)), &h(2), &h(3)), Way::Hot);
         assert_eq!(way(Some(&h(1)), &h(2), &none), Way::Hot);
-        assert_eq!(way(Some(&vec![(1, 2)]), &vec![(1, 2)], &h(1)), Way::Confirmed, "a duplicate is missing");
+        assert_eq!(way(Some(&smallvec![(1, 2)]), &smallvec![(1, 2)], &h(1)), Way::Confirmed, "a duplicate is missing");
         assert_eq!(way(None, &h(1), &h(2)), Way::Hot, "what was not seen in full can't have stood still");
     }
 }

@@ -28,17 +28,26 @@ pub(crate) type Wanted = Arc<HashSet<Box<[u8]>>>;
 /// One row that was read again.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
-    pub(crate) identity: Box<[u8]>,
     pub(crate) hash: u128,
     /// How many rows are the same as this one.
     pub(crate) count: u64,
-    /// The row's values, packed.
-    pub(crate) values: Box<[u8]>,
+    /// The identity, and behind it the row's values, packed. In one piece, as
+    /// there may be a hundred thousand.
+    bytes: Box<[u8]>,
+    identity_len: usize,
 }
 
 impl Row {
+    pub(crate) fn identity(&self) -> &[u8] {
+        self.bytes.get(..self.identity_len).unwrap_or_default()
+    }
+
+    pub(crate) fn values(&self) -> &[u8] {
+        self.bytes.get(self.identity_len..).unwrap_or_default()
+    }
+
     fn size_bytes(&self) -> usize {
-        size_of::<Self>() + self.identity.len() + self.values.len()
+        size_of::<Self>() + self.bytes.len()
     }
 }
 
@@ -74,9 +83,9 @@ impl From<ReadError> for FetchError {
 impl Fetched {
     /// The rows of one identity, by hash.
     pub(crate) fn of(&self, identity: &[u8]) -> &[Row] {
-        let start = self.rows.partition_point(|r| *r.identity < *identity);
+        let start = self.rows.partition_point(|r| r.identity() < identity);
         let rest = self.rows.get(start..).unwrap_or_default();
-        let len = rest.partition_point(|r| *r.identity == *identity);
+        let len = rest.partition_point(|r| r.identity() == identity);
         rest.get(..len).unwrap_or_default()
     }
 
@@ -93,9 +102,9 @@ impl Fetched {
 
     /// Equal rows become one, with their number.
     fn compact(&mut self) {
-        self.rows.sort_unstable_by(|a, b| (&a.identity, a.hash).cmp(&(&b.identity, b.hash)));
+        self.rows.sort_unstable_by(|a, b| (a.identity(), a.hash).cmp(&(b.identity(), b.hash)));
         self.rows.dedup_by(|next, kept| {
-            let same = next.hash == kept.hash && next.identity == kept.identity;
+            let same = next.hash == kept.hash && next.identity() == kept.identity();
             if same {
                 kept.count += next.count;
             }
@@ -223,6 +232,7 @@ fn pick(
 ) -> switchback_engines::Result<Picked> {
     let mut picked = Picked::default();
     let mut cells = Vec::with_capacity(256);
+    let mut bytes = Vec::with_capacity(256);
     hasher.decoder.decode(batch, &mut |values| {
         picked.decoded += 1;
         let (identity_len, hash) = hasher.row(values, &mut cells);
@@ -231,9 +241,10 @@ fn pick(
         if !is_wanted && !keeps_odd {
             return;
         }
-        let mut packed = Vec::with_capacity(cells.len());
-        values.iter().for_each(|value| pack::pack(value, &mut packed));
-        let row = Row { identity, hash, count: 1, values: packed.into_boxed_slice() };
+        bytes.clear();
+        bytes.extend_from_slice(&identity);
+        values.iter().for_each(|value| pack::pack(value, &mut bytes));
+        let row = Row { hash, count: 1, bytes: Box::from(bytes.as_slice()), identity_len: identity.len() };
         if is_wanted { picked.wanted.push(row) } else { picked.odd.push(row) }
     })?;
     Ok(picked)

@@ -195,7 +195,7 @@ impl Confirmer {
     }
 
     fn has_collided(&self, candidate: &Candidate) -> bool {
-        candidate.source.as_ref().is_some_and(Vec::is_empty)
+        candidate.source.as_ref().is_some_and(|s| s.is_empty())
             && self.collided.lock().unwrap_or_else(PoisonError::into_inner).contains(&candidate.identity)
     }
 }

@@ -77,15 +77,15 @@ pub(super) fn compare(plan: &TablePlan, source: &[OwnedValue], target: &[OwnedVa
 }
 
 /// Takes the rows that are within tolerance of each other out of both sides.
-pub(super) fn let_through(plan: &TablePlan, source: &mut Vec<Surplus>, target: &mut Vec<Surplus>) -> Tolerated {
+pub(super) fn let_through(plan: &TablePlan, source: &mut Vec<Surplus<'_>>, target: &mut Vec<Surplus<'_>>) -> Tolerated {
     let mut tolerated = Tolerated::default();
     if !plan.has_tolerance() || source.is_empty() || target.is_empty() {
         return tolerated;
     }
-    let targets: Vec<Vec<OwnedValue>> = target.iter().map(|row| unpack(&row.values)).collect();
+    let targets: Vec<Vec<OwnedValue>> = target.iter().map(|row| unpack(row.values)).collect();
     let mut tries = 0;
     for row in source.iter_mut() {
-        let values = unpack(&row.values);
+        let values = unpack(row.values);
         for (other, other_values) in target.iter_mut().zip(&targets) {
             let rows = row.left().min(other.left());
             if rows == 0 || tries == PAIRS_MAX {

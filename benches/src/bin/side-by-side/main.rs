@@ -8,7 +8,6 @@
 mod arguments;
 mod bare;
 mod contender;
-mod machine;
 mod measure;
 mod processes;
 mod reladiff;
@@ -16,23 +15,17 @@ mod results;
 mod stage;
 mod turn;
 
-use std::fs;
 use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 
 use arguments::Arguments;
-use machine::Machine;
 use reladiff::Reladiff;
 use results::Results;
 use stage::Stages;
-
-/// As the `switchback` binary has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use switchback_benches::machine::{self, Machine};
+use switchback_benches::record;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -53,7 +46,9 @@ async fn main() -> Result<()> {
     }
     let results = measure_all(&arguments, &stages)?;
     let markdown = results.markdown();
-    let folder = write(&arguments, &results, &markdown)?;
+    let folder = record::folder(arguments.out.as_deref(), &results.date, &arguments.machine)?;
+    record::write(&folder, "results.json", &results)?;
+    record::write_text(&folder, "results.md", &markdown)?;
     print(&markdown)?;
     say(&format!("written to {}", folder.display()));
     Ok(())
@@ -69,53 +64,13 @@ fn measure_all(arguments: &Arguments, stages: &Stages) -> Result<Results> {
     machine.load_after = machine::load();
     Ok(Results {
         schema_version: results::SCHEMA_VERSION,
-        date: chrono::Utc::now().format("%Y-%m-%d").to_string(),
-        commit: commit(),
-        command: command_line(),
+        date: record::today(),
+        commit: record::commit(),
+        command: record::command_line("side-by-side", &["--out", "--attach", "--hold"]),
         machine,
         tools: reladiff.map(|reladiff| reladiff.packages).unwrap_or_default(),
         pairs,
     })
-}
-
-/// The results' folder: one for each day and machine, the last call's.
-fn write(arguments: &Arguments, results: &Results, markdown: &str) -> Result<PathBuf> {
-    let runs = arguments.out.clone().unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("runs"));
-    let folder = runs.join(format!("{}-{}", results.date, arguments.machine));
-    fs::create_dir_all(&folder).context("cannot make the folder of the results")?;
-    let mut json = serde_json::to_vec_pretty(results)?;
-    json.push(b'\n');
-    fs::write(folder.join("results.json"), json).context("cannot write the results")?;
-    fs::write(folder.join("results.md"), markdown).context("cannot write the results")?;
-    Ok(folder)
-}
-
-fn commit() -> String {
-    let output = Command::new("git")
-        .args(["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--abbrev=12", "--dirty=-modified"])
-        .output();
-    match output {
-        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-        _ => "unknown".to_owned(),
-    }
-}
-
-/// How to do it again: without the arguments that name files.
-fn command_line() -> String {
-    let mut line = "cargo run --release -p switchback-benches --bin side-by-side --".to_owned();
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        let name = argument.split('=').next().unwrap_or_default();
-        if ["--out", "--attach", "--hold"].contains(&name) {
-            if name == argument {
-                arguments.next();
-            }
-            continue;
-        }
-        line.push(' ');
-        line.push_str(&argument);
-    }
-    line
 }
 
 fn print(text: &str) -> Result<()> {

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::machine::Machine;
+use switchback_benches::machine::Machine;
+
 use crate::measure::Cost;
 
 pub(crate) const SCHEMA_VERSION: u32 = 1;

@@ -57,7 +57,12 @@ impl Connection {
         };
         let mut channel = Channel::new(stream);
         let agreement = shake_hands(&mut channel, login, tls, local).await?;
-        Ok(Self { channel, agreement, statement_bytes_max: STATEMENT_BYTES_FIRST, running: None, clean: true })
+        Ok(Self::over(channel, agreement))
+    }
+
+    /// A connection that has been logged in.
+    pub(in crate::mysql) fn over(channel: Channel, agreement: Agreement) -> Self {
+        Self { channel, agreement, statement_bytes_max: STATEMENT_BYTES_FIRST, running: None, clean: true }
     }
 
     /// Whether nothing is under way, so that somebody else can have it.

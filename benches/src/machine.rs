@@ -5,19 +5,20 @@ use std::fs;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Machine {
-    pub(crate) cores: usize,
-    pub(crate) processor: String,
-    pub(crate) memory_mib: u64,
-    pub(crate) system: String,
+pub struct Machine {
+    pub cores: usize,
+    pub processor: String,
+    pub memory_mib: u64,
+    pub system: String,
     /// Work for the processors that was waiting or running, a minute's mean, when
     /// the run began and when it ended: above the cores, others were at work too.
-    pub(crate) load_before: f64,
-    pub(crate) load_after: f64,
+    pub load_before: f64,
+    pub load_after: f64,
 }
 
 impl Machine {
-    pub(crate) fn look() -> Self {
+    #[must_use]
+    pub fn look() -> Self {
         let load = load();
         Self {
             cores: std::thread::available_parallelism().map_or(0, usize::from),
@@ -32,7 +33,9 @@ impl Machine {
     }
 }
 
-pub(crate) fn load() -> f64 {
+/// Work for the processors that is waiting or running, a minute's mean.
+#[must_use]
+pub fn load() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(0.0)
 }
