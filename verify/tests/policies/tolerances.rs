@@ -78,14 +78,16 @@ async fn a_row_that_differs_elsewhere_names_only_what_is_beyond_tolerance() {
 async fn rows_of_one_key_find_each_other_within_tolerance() {
     // The operator's key is none: each value has two rows, and one a third.
     let table = |rows: &str| format!("CREATE TABLE t (g TEXT NOT NULL, v REAL); INSERT INTO t VALUES {rows};");
-    let source = sqlite(&table("('a', 1), ('a', 2), ('b', 1), ('b', 1), ('c', 5)")).await;
-    let target = sqlite(&table("('a', 2.01), ('a', 1.01), ('b', 1.01), ('b', 1.01), ('c', 5.01), ('c', 5)")).await;
+    let source = sqlite(&table("('a', 1), ('a', 2), ('b', 1), ('b', 1), ('c', 5), ('d', 1), ('d', 1)")).await;
+    let target =
+        sqlite(&table("('a', 2.01), ('a', 1.01), ('b', 1.01), ('b', 1.01), ('c', 5.01), ('c', 5), ('d', 1.01)")).await;
     let settings = TableSettings { key: Some(vec!["g".to_owned()]), ..of_column("v", r#"{"absolute":"0.02"}"#) };
     let options = Options { selection: selection(settings), ..Options::default() };
     let (outcome, found) = compare(&source, &target, options).await;
     let table = &outcome.tables[0];
-    assert_eq!((table.within_tolerance, table.difference_count()), (4, 1), "{:?} {found:?}", table.problems);
-    assert_eq!(found[0].1.kind, Kind::TargetOnly);
+    assert_eq!((table.within_tolerance, table.difference_count()), (5, 2), "{:?} {found:?}", table.problems);
+    let expected = BTreeMap::from([(Kind::SourceOnly, 1), (Kind::TargetOnly, 1)]);
+    assert_eq!(table.differences, expected, "{found:?}");
     assert!(!table.problems.iter().any(|p| p.message.contains("add up")), "{:?}", table.problems);
 }
 
