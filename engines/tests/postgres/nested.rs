@@ -570,7 +570,7 @@ async fn names_of_objects_are_text(side: Side) {
         "objects",
         "CREATE SCHEMA \"S\"; CREATE TABLE \"S\".\"T\" (); CREATE DOMAIN place AS regclass;
          CREATE TABLE r (a regclass, b regtype[], c regproc, d regrole, e place);
-         INSERT INTO r VALUES ('\"S\".\"T\"', '{int4,\"\\\"S\\\".\\\"T\\\"\"}', 'pg_catalog.now', 'postgres', 'pg_class'), (0, '{}', 0, 0, NULL)",
+         INSERT INTO r VALUES ('\"S\".\"T\"', '{int4,\"\\\"S\\\".\\\"T\\\"\"}', 'pg_catalog.now', 'pg_monitor', 'pg_class'), (0, '{}', 0, 0, NULL)",
     )
     .await;
     let table = fixture.table("r").await;
@@ -581,7 +581,7 @@ async fn names_of_objects_are_text(side: Side) {
             text("\"S\".\"T\""),
             list(vec![text("integer"), text("\"S\".\"T\"")]),
             text("now"),
-            text("postgres"),
+            text("pg_monitor"),
             text("pg_class")
         ]
     );
