@@ -222,7 +222,7 @@ fn mismatch(
     outcome: &TableOutcome,
 ) -> Option<String> {
     let expected = row.expected(source, target);
-    let was = found.map_or_else(|| "equal".to_owned(), |d| described(d));
+    let was = found.map_or_else(|| "equal".to_owned(), described);
     let matches = match (expected, found) {
         (_, Some(d)) if d.status != Status::Confirmed => false,
         (Expected::Equal { by: Some(by) }, None) => {
