@@ -61,7 +61,7 @@ const GEOMETRIES: [Case; 4] = [
 async fn postgres_made_types() {
     let before = "CREATE EXTENSION hstore; CREATE EXTENSION ltree; CREATE TYPE mood AS ENUM ('sad', 'it''s');
         CREATE DOMAIN price AS numeric(12,2); CREATE TYPE pair AS (a int, \"b c\" text); CREATE DOMAIN pairs AS pair;
-        CREATE SCHEMA other; CREATE TABLE other.\"Named\" (v int);
+        CREATE SCHEMA other; CREATE SEQUENCE other.\"Named\";
         SET TIME ZONE 'UTC';";
     repaired(Family::Postgres, before, "bigint", "", &POSTGRES).await;
 }

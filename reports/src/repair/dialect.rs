@@ -3,7 +3,7 @@
 //! Names and literals are [`switchback_engines::sql`]'s; here is how a script
 //! begins and ends, and how a row is found by its values.
 
-use switchback_engines::sql::{literal, name};
+use switchback_engines::sql::{is_null, literal, name};
 use switchback_engines::{Column, Engine, Flavor, Logical, OwnedValue, Table, Value};
 
 /// The target's engine, and which server of its family.
@@ -114,7 +114,7 @@ impl Dialect {
     pub(super) fn is(self, column: &Column, value: &OwnedValue, duplicates: bool) -> String {
         let quoted = name(self.engine, &column.name);
         if value.is_null() {
-            return format!("{quoted} IS NULL");
+            return is_null(self.engine, column);
         }
         match self.engine {
             Engine::Postgres => postgres_is(&quoted, column, value),
