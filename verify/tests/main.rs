@@ -4,10 +4,11 @@
 //! generator's own list. [`mutations`]: a hundred thousand changes, each as
 //! small as can be. [`modes`]: what a run can be asked for. [`races`]: other writers
 //! and failing servers. [`policies`]: what settings make equal and different.
-//! [`regressions`]: wrong verdicts that were found once. [`vectors`]: what is equal
-//! and what is not, value by value.
+//! [`regressions`]: wrong verdicts that were found once. [`field`]: what other tools'
+//! schemes called equal. [`vectors`]: what is equal and what is not, value by value.
 
 mod collect;
+mod field;
 mod home;
 mod load;
 mod lookalikes;
