@@ -48,7 +48,8 @@ pub(crate) async fn compare(shared: Arc<Shared>, pairing: Pairing) -> TableOutco
     outcome
 }
 
-fn empty(pairing: &Pairing) -> TableOutcome {
+/// What is known of a table before anything is compared.
+pub(crate) fn empty(pairing: &Pairing) -> TableOutcome {
     TableOutcome {
         source: pairing.source.clone(),
         target: pairing.target.clone(),

@@ -104,6 +104,9 @@ pub(crate) fn tally(sorted: impl Iterator<Item = u128>) -> Hashes {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
     use smallvec::smallvec;
 
     use super::*;
@@ -154,5 +157,54 @@ mod tests {
             rows.digest
         };
         assert_ne!(digest(b"1x", b"2y"), digest(b"1y", b"2x"));
+    }
+
+    /// Two rows of an identity each, and what the sides have of it.
+    type Sides<'a> = BTreeMap<&'a [u8], [BTreeMap<u128, u64>; 2]>;
+
+    fn by_identity<'a>(source: &'a [(Vec<u8>, u128)], target: &'a [(Vec<u8>, u128)]) -> Sides<'a> {
+        let mut sides = Sides::new();
+        for (side, rows) in [source, target].into_iter().enumerate() {
+            for (identity, hash) in rows {
+                *sides.entry(identity).or_default()[side].entry(*hash).or_default() += 1;
+            }
+        }
+        sides
+    }
+
+    fn some_rows() -> impl Strategy<Value = Vec<(Vec<u8>, u128)>> {
+        prop::collection::vec((prop::collection::vec(0u8..3, 0..3), 0u128..3), 0..30)
+    }
+
+    proptest! {
+        #[test]
+        fn matches_as_counting_does(source in some_rows(), target in some_rows()) {
+            let pack = |rows: &[(Vec<u8>, u128)]| {
+                let mut range = RangeRows::default();
+                rows.iter().for_each(|(identity, hash)| range.push(identity, *hash));
+                range
+            };
+            let found = match_rows(&pack(&source), &pack(&target), 3);
+            let (mut changed, mut leftovers) = (Vec::new(), Vec::new());
+            for (identity, [s, t]) in by_identity(&source, &target) {
+                let list = |rows: &BTreeMap<u128, u64>| rows.iter().map(|(h, n)| (*h, *n)).collect::<Vec<_>>();
+                if s.is_empty() || t.is_empty() {
+                    for (side, rows) in [(Side::Source, &s), (Side::Target, &t)] {
+                        let each = rows.iter().flat_map(|(h, n)| std::iter::repeat_n(*h, usize::try_from(*n).unwrap()));
+                        leftovers.extend(each.map(|hash| Leftover { identity: identity.into(), hash, side, range: 3 }));
+                    }
+                } else if s != t {
+                    changed.push((identity.to_vec(), list(&s), list(&t)));
+                }
+            }
+            let got: Vec<_> = found
+                .changed
+                .iter()
+                .map(|c| (c.identity.to_vec(), c.source.as_ref().unwrap().to_vec(), c.target.to_vec()))
+                .collect();
+            prop_assert_eq!(got, changed);
+            prop_assert_eq!(found.leftovers, leftovers);
+            prop_assert!(found.changed.iter().all(|c| c.range == 3 && !c.pooled));
+        }
     }
 }

@@ -78,3 +78,52 @@ impl RangeRows {
         rows
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(rows: &[(&str, u128)]) -> RangeRows {
+        let mut range = RangeRows::default();
+        rows.iter().for_each(|(identity, hash)| range.push(identity.as_bytes(), *hash));
+        range
+    }
+
+    #[test]
+    fn rows_come_back_as_they_went_in_also_when_joined() {
+        let (first, second) = ([("b", 2), ("", 7), ("abc", 1)], [("zz", u128::MAX), ("a", 3)]);
+        let mut all = of(&first);
+        all.append(&of(&second));
+        let expected: Vec<(&[u8], u128)> = first.iter().chain(&second).map(|(i, h)| (i.as_bytes(), *h)).collect();
+        assert_eq!(all.iter().collect::<Vec<_>>(), expected);
+        assert_eq!((all.len(), all.get(1), all.get(5)), (5, Some((&b""[..], 7)), None));
+        assert_eq!(of(&[]).get(0), None);
+        let mut sorted = expected;
+        sorted.sort_unstable();
+        assert_eq!(all.sorted(), sorted);
+    }
+
+    #[test]
+    fn the_digest_is_of_all_rows_in_any_order_and_wraps() {
+        let digest = of(&[("a", u128::MAX), ("b", 5)]).digest;
+        assert_eq!(digest, Digest { count: 2, sum: 4 });
+        assert_eq!(of(&[("x", 5), ("y", u128::MAX)]).digest, digest);
+        let mut twice = of(&[("a", u128::MAX), ("b", 5)]);
+        twice.append(&of(&[("a", u128::MAX), ("b", 5)]));
+        assert_eq!(twice.digest, Digest { count: 4, sum: 8 });
+        let mut merged = digest;
+        merged.merge(Digest { count: 1, sum: u128::MAX });
+        assert_eq!(merged, Digest { count: 3, sum: 3 });
+        // Twice the same row is not none, as it would be with XOR.
+        assert_ne!(of(&[("a", 9), ("a", 9)]).digest, Digest { count: 2, sum: 0 });
+    }
+
+    /// What is held decides when rows are spilled.
+    #[test]
+    fn the_size_grows_with_what_is_held() {
+        assert_eq!(of(&[]).size_bytes(), 0);
+        let row = of(&[("abc", 1)]).size_bytes();
+        assert_eq!(row, 3 + 16 + 4);
+        assert_eq!(of(&[("abc", 1), ("def", 2)]).size_bytes(), 2 * row);
+    }
+}
