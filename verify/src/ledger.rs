@@ -69,7 +69,8 @@ impl Ledger {
         in_sync: u64,
         tolerated: &Tolerated,
     ) -> Result<(), SinkError> {
-        let confirmed = self.count(differences, in_sync, tolerated);
+        let confirmed =
+            self.totals.lock().unwrap_or_else(PoisonError::into_inner).count(differences, in_sync, tolerated);
         tokio::task::block_in_place(|| {
             let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
             match sink.as_mut() {
@@ -80,29 +81,6 @@ impl Ledger {
         self.progress.differences.fetch_add(confirmed, Ordering::Relaxed);
         self.shared.count_differences(confirmed);
         Ok(())
-    }
-
-    fn count(&self, differences: &[Difference], in_sync: u64, tolerated: &Tolerated) -> u64 {
-        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
-        totals.in_sync += in_sync;
-        totals.tolerated.merge(tolerated);
-        let mut confirmed = 0;
-        for difference in differences {
-            if difference.status == Status::Unresolved {
-                totals.unresolved += 1;
-                continue;
-            }
-            let weight = weight(difference);
-            confirmed += weight;
-            *totals.differences.entry(difference.kind).or_default() += weight;
-            totals.surplus += i128::from(difference.source_count) - i128::from(difference.target_count);
-            for &column in &difference.changed {
-                if let Some(count) = totals.changed.get_mut(column) {
-                    *count += 1;
-                }
-            }
-        }
-        confirmed
     }
 
     /// Finishes the sink's files; drops them unfinished after a failed write, as
@@ -117,6 +95,29 @@ impl Ledger {
 }
 
 impl Totals {
+    /// Adds what was decided; the weight of the confirmed differences.
+    fn count(&mut self, differences: &[Difference], in_sync: u64, tolerated: &Tolerated) -> u64 {
+        self.in_sync += in_sync;
+        self.tolerated.merge(tolerated);
+        let mut confirmed = 0;
+        for difference in differences {
+            if difference.status == Status::Unresolved {
+                self.unresolved += 1;
+                continue;
+            }
+            let weight = weight(difference);
+            confirmed += weight;
+            *self.differences.entry(difference.kind).or_default() += weight;
+            self.surplus += i128::from(difference.source_count) - i128::from(difference.target_count);
+            for &column in &difference.changed {
+                if let Some(count) = self.changed.get_mut(column) {
+                    *count += 1;
+                }
+            }
+        }
+        confirmed
+    }
+
     /// Whether the differences account for the rows that were read, and rows
     /// within tolerance for what is left between the two sums of hashes. They need
     /// not while others write: what was in sync or had changed when read again, a
@@ -166,5 +167,52 @@ mod tests {
         assert!(!within(5u128.wrapping_sub(8)).add_up(), "another row differs, and nothing says so");
         let moving = Totals { in_sync: 1, ..totals(digest(2, 5), digest(1, 5)) };
         assert!(moving.add_up(), "it was written meanwhile");
+    }
+
+    fn difference(kind: Kind, counts: (u64, u64), changed: &[usize]) -> Difference {
+        Difference {
+            kind,
+            status: Status::Confirmed,
+            range: 0,
+            changed: changed.to_vec(),
+            source: None,
+            target: None,
+            source_count: counts.0,
+            target_count: counts.1,
+            first_seen: chrono::DateTime::UNIX_EPOCH,
+            decided: chrono::DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn every_difference_is_counted_once_and_weighed() {
+        let mut totals = Totals { changed: vec![0; 3], ..Totals::default() };
+        let unresolved = Difference { status: Status::Unresolved, ..difference(Kind::Changed, (1, 1), &[2]) };
+        let differences = [
+            difference(Kind::Changed, (1, 1), &[0, 2]),
+            difference(Kind::Changed, (1, 1), &[2]),
+            difference(Kind::SourceOnly, (5, 2), &[]),
+            difference(Kind::TargetOnly, (0, 1), &[]),
+            unresolved,
+        ];
+        let tolerated = Tolerated { rows: 2, ..Tolerated::default() };
+        assert_eq!(totals.count(&differences, 4, &tolerated), 6);
+        assert_eq!(totals.count(&differences[3..4], 3, &tolerated), 1);
+        let weighed = [(Kind::SourceOnly, 3), (Kind::TargetOnly, 2), (Kind::Changed, 2)];
+        assert_eq!(totals.differences, BTreeMap::from(weighed));
+        assert_eq!((totals.changed.as_slice(), totals.unresolved), (&[1, 0, 2][..], 1));
+        assert_eq!((totals.in_sync, totals.tolerated.rows, totals.surplus), (7, 4, 1));
+    }
+
+    #[test]
+    fn whatever_was_left_open_or_written_meanwhile_explains_any_sum() {
+        let apart = || Totals { source: digest(2, 5), target: digest(1, 5), ..Totals::default() };
+        assert!(!apart().add_up());
+        assert!(Totals { unresolved: 1, ..apart() }.add_up());
+        assert!(Totals { tolerated: Tolerated { moved: true, ..Tolerated::default() }, ..apart() }.add_up());
+        assert!(Totals { differences: BTreeMap::from([(Kind::KeyCollision, 1)]), ..apart() }.add_up());
+        // What a difference says is that the hashes differ, not how many rows are gone.
+        assert!(!Totals { differences: BTreeMap::from([(Kind::Changed, 1)]), ..apart() }.add_up());
+        assert!(!Totals { surplus: 1, ..Totals::default() }.add_up());
     }
 }

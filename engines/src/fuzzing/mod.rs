@@ -12,7 +12,11 @@ mod model;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "driver")]
+use crate::batch::{DecodeRows, RawBatch};
 use crate::canon::{self, Rounding, Rule, cell};
+#[cfg(feature = "driver")]
+use crate::error::Result;
 use crate::pack;
 use crate::value::Value;
 
@@ -65,6 +69,29 @@ pub(crate) fn take_on(values: &[Value<'_>], input_bytes: usize) {
         let read = cell::decode_all(&cells).expect("canonical cells can be read");
         assert_eq!(read.len(), values.len(), "cells have run into each other");
     }
+}
+
+/// Decodes what may be a batch, and holds the decoder's two walks over it
+/// against each other: rows may be taken for equal by their bytes alone, so the
+/// places where they end must be those of the rows that are decoded.
+#[cfg(feature = "driver")]
+pub(crate) fn decode(decoder: &dyn DecodeRows, batch: &RawBatch) -> Result<()> {
+    let mut count = 0;
+    let decoded = decoder.decode(batch, &mut |values| {
+        take_on(values, batch.bytes.len());
+        count += 1;
+    });
+    let ends = decoder.row_ends(batch);
+    if let Some(ends) = &ends {
+        assert!(ends.is_sorted_by(|a, b| a < b), "a row has no bytes");
+        assert!(ends.last().is_none_or(|end| *end <= batch.bytes.len()), "a row ends behind the batch");
+    }
+    if decoded.is_ok() && count > 0 {
+        let ends = ends.expect("a batch that can be decoded has whole rows");
+        assert_eq!(ends.len(), count, "the two walks see other rows");
+        assert_eq!(ends.last(), Some(&batch.bytes.len()));
+    }
+    decoded
 }
 
 /// A number of the most digits that PostgreSQL has.

@@ -17,9 +17,9 @@ use super::wire::cursor::put_block;
 use super::wire::handshake::shake_hands;
 use super::wire::packet::{ColumnDefinition, ServerError, ends_rows};
 use super::wire::tls::{Tls, TlsMode};
-use crate::batch::{DecodeRows as _, RawBatch};
+use crate::batch::RawBatch;
 use crate::error::Result;
-use crate::fuzzing::{Harness, take_on};
+use crate::fuzzing::{self, Harness};
 use crate::table::{Column, Logical, Table, TableRef};
 
 pub(crate) const HARNESSES: &[Harness] = &[
@@ -88,7 +88,7 @@ fn decode(kinds: &[Logical], batch: &RawBatch) -> Result<()> {
     };
     let columns: Vec<usize> = (0..kinds.len()).collect();
     let decoder = RowDecoder::new(&table, &columns).expect("every type has a decoder");
-    decoder.decode(batch, &mut |values| take_on(values, batch.bytes.len()))
+    fuzzing::decode(&decoder, batch)
 }
 
 /// The first byte chooses the type.

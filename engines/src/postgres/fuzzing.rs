@@ -2,9 +2,9 @@
 
 use super::decode::CopyDecoder;
 use super::frame::{Framer, NULL};
-use crate::batch::{DecodeRows as _, RawBatch};
+use crate::batch::RawBatch;
 use crate::error::Result;
-use crate::fuzzing::{Harness, take_on};
+use crate::fuzzing::{self, Harness};
 use crate::table::{Column, Logical, Table, TableRef};
 
 pub(crate) const HARNESSES: &[Harness] = &[
@@ -77,7 +77,7 @@ fn table() -> Table {
 /// Decodes what may be rows of these columns.
 fn decode(columns: &[usize], batch: &RawBatch) -> Result<()> {
     let decoder = CopyDecoder::new(&table(), columns).expect("every type has a decoder");
-    decoder.decode(batch, &mut |values| take_on(values, batch.bytes.len()))
+    fuzzing::decode(&decoder, batch)
 }
 
 fn frames(bytes: &[u8]) {

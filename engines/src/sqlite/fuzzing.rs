@@ -2,7 +2,7 @@
 
 use super::wire::{self, tag};
 use crate::batch::RawBatch;
-use crate::fuzzing::{Harness, take_on};
+use crate::fuzzing::{self, Harness};
 use crate::table::{Column, Logical, Table, TableRef};
 
 pub(crate) const HARNESSES: &[Harness] = &[Harness { name: "sqlite-rows", run: rows, seeds }];
@@ -30,7 +30,7 @@ fn rows(bytes: &[u8]) {
     };
     let decoder = wire::decoder(&table, &[0, 1, 2]).expect("every type has a decoder");
     let batch = RawBatch { bytes: rest.to_vec(), row_count: usize::from(count) };
-    let _ = decoder.decode(&batch, &mut |values| take_on(values, batch.bytes.len()));
+    let _ = fuzzing::decode(&*decoder, &batch);
 }
 
 fn seeds() -> Vec<Vec<u8>> {
