@@ -6,6 +6,7 @@
 //! and failing servers. [`policies`]: what settings make equal and different.
 //! [`regressions`]: wrong verdicts that were found once. [`field`]: what other tools'
 //! schemes called equal. [`vectors`]: what is equal and what is not, value by value.
+//! [`types`]: every type of every engine.
 
 mod collect;
 mod field;
@@ -19,4 +20,5 @@ mod policies;
 mod races;
 mod regressions;
 mod restless;
+mod types;
 mod vectors;

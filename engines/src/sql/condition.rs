@@ -157,13 +157,16 @@ pub fn where_clause(conditions: &[Option<&str>]) -> String {
 /// The operator `symbol` for `column`, qualified where it has to be.
 ///
 /// Without its schema in the search path `citext` would be compared as `text`,
-/// that is with another order than its index has; and a search path that others
+/// that is with another order than its index has, and `ltree` not at all; and a search path that others
 /// can write to would let them put operators under our statements.
 fn operator(engine: Engine, column: &Column, symbol: &str) -> String {
     match engine {
-        Engine::Postgres => match postgres_base(column).strip_suffix(".citext") {
-            Some(schema) => format!("OPERATOR({schema}.{symbol})"),
-            None => symbol.to_owned(),
+        Engine::Postgres => match postgres_base(column).rsplit_once('.') {
+            Some((schema, "citext" | "ltree")) => format!("OPERATOR({schema}.{symbol})"),
+            // Which has an order, but keeps the usual names for itself.
+            Some((schema, "hstore")) if symbol != "=" => format!("OPERATOR({schema}.#{symbol}#)"),
+            Some((schema, "hstore")) => format!("OPERATOR({schema}.{symbol})"),
+            _ => symbol.to_owned(),
         },
         Engine::MySql | Engine::SqlServer | Engine::MongoDb | Engine::Sqlite => symbol.to_owned(),
     }

@@ -28,4 +28,4 @@ pub use literal::literal;
 pub use lookup::finds_by_literal;
 pub use mysql::in_own_charset;
 pub use name::{name, table};
-pub(crate) use postgres::{POSTGRES_DOMAIN, postgres_base};
+pub(crate) use postgres::{POSTGRES_DOMAIN, postgres_base, postgres_base_of};

@@ -37,6 +37,14 @@ impl DecodeRows for Rows {
         rows().into_iter().take(batch.row_count).for_each(|values| row(&values));
         Ok(())
     }
+
+    fn layout(&self) -> Option<String> {
+        None
+    }
+
+    fn row_ends(&self, _: &RawBatch) -> Option<Vec<usize>> {
+        None
+    }
 }
 
 fn rows() -> Vec<Vec<Value<'static>>> {
