@@ -8,6 +8,7 @@ mod load;
 mod parquet_files;
 mod python;
 mod real;
+mod repair_made_types;
 mod repair_servers;
 mod repair_sql;
 mod repair_sqlite;

@@ -14,7 +14,7 @@ use switchback_verify::Verdict;
 use crate::real::{Real, repair};
 
 /// A type, and literals of it.
-type Case = (&'static str, &'static [&'static str]);
+pub(crate) type Case = (&'static str, &'static [&'static str]);
 
 const POSTGRES: [Case; 24] = [
     ("bigint", &["0", "-9223372036854775808", "9223372036854775807"]),
@@ -90,10 +90,10 @@ async fn mariadb_types() {
     repaired(Family::MariaDb, MYSQL_SESSION, "bigint", "", &MYSQL).await;
 }
 
-const MYSQL_SESSION: &str =
+pub(crate) const MYSQL_SESSION: &str =
     "SET NAMES utf8mb4; SET time_zone = '+00:00'; SET sql_mode = 'ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO';";
 
-async fn repaired(family: Family, before: &str, id: &str, overriding: &str, cases: &[Case]) {
+pub(crate) async fn repaired(family: Family, before: &str, id: &str, overriding: &str, cases: &[Case]) {
     let (source, target) = tokio::join!(Real::new(Some(family), Side::Source), Real::new(Some(family), Side::Target));
     let (mut source_script, mut target_script) = (before.to_owned(), before.to_owned());
     for (n, (of, literals)) in cases.iter().enumerate() {

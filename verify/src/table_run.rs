@@ -17,7 +17,7 @@ use crate::difference::SinkError;
 use crate::ledger::{Ledger, Totals};
 use crate::options::Mode;
 use crate::outcome::{Coverage, Side};
-use crate::plan::{TablePlan, ranges};
+use crate::plan::{ColumnPair, TablePlan, ranges};
 use crate::progress::TableProgress;
 use crate::reconcile::Pool;
 use crate::shared::Shared;
@@ -76,8 +76,8 @@ pub(crate) struct TableRun {
     source: Arc<SideAccess>,
     target: Arc<SideAccess>,
     indexed: bool,
-    /// Equal bytes are equal rows, whichever side they came from.
-    same_layout: bool,
+    /// Rows that both sides send as the same bytes are passed over.
+    in_lockstep: bool,
     confirmer: Confirmer,
     reconcile: Arc<Pool>,
     ledger: Ledger,
@@ -88,6 +88,16 @@ pub(crate) struct TableRun {
     ranges_done: AtomicU32,
     /// Candidates that need another question, later.
     open: Mutex<Undecided>,
+}
+
+/// Whether no two rows of a side can have one identity. A row may be passed over
+/// only then: a candidate has to know all rows of its identity on either side,
+/// or a row that is there twice equals one that is there once.
+fn one_row_each(plan: &TablePlan, indexed: bool) -> bool {
+    let never_null = |pair: &ColumnPair| {
+        [plan.source_column(pair), plan.target_column(pair)].iter().all(|c| c.is_some_and(|c| !c.nullable))
+    };
+    Confirmer::can_look_up(plan, indexed) && plan.columns.iter().take(plan.key_len).all(never_null)
 }
 
 impl TableRun {
@@ -104,15 +114,18 @@ impl TableRun {
         let target = side(Side::Target, &shared.target)?;
         let sink = shared.sink.open(&plan)?;
         let ledger = Ledger::new(sink, plan.columns.len(), Arc::clone(&shared), Arc::clone(&progress));
+        let layout = |side: &SideAccess| side.hasher.decoder.layout();
+        let in_lockstep =
+            one_row_each(&plan, indexed) && layout(&source).is_some_and(|name| layout(&target) == Some(name));
         let confirmer = Confirmer {
+            first_in_part: in_lockstep,
             source: Arc::clone(&source),
             target: Arc::clone(&target),
             pool: Arc::clone(&shared.cpu),
             collided: Mutex::default(),
         };
-        let layout = |side: &SideAccess| side.hasher.decoder.layout();
         Ok(Self {
-            same_layout: layout(&source).is_some_and(|name| layout(&target) == Some(name)),
+            in_lockstep,
             reconcile: Arc::new(shared.pool()),
             ledger,
             source_bytes: AtomicU64::new(0),
@@ -252,7 +265,7 @@ impl TableRun {
             let source = self.reading(&self.source, number, range, &overflowed);
             let target = self.reading(&self.target, number, range, &overflowed);
             let cpu = &*self.shared.cpu;
-            let read = if self.same_layout {
+            let read = if self.in_lockstep {
                 lockstep::read_both(source, target, cpu).await
             } else {
                 tokio::try_join!(read_side(source, cpu), read_side(target, cpu))

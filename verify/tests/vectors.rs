@@ -1,12 +1,14 @@
 //! The golden vectors of `fixtures/vectors` on real servers: every ordered pair
-//! of engines, same-engine pairs included.
+//! of engines, same-engine pairs included; and the page that is made from them.
 //!
 //! - [`servers`]: a database for each engine and side, with a table for each case.
 //! - [`judge`]: what a run found, against what the data says.
 //! - [`found`]: differences in the words of the data.
+//! - [`page`]: the page, `docs/equality.md`.
 
 mod found;
 mod judge;
+mod page;
 mod servers;
 
 use fixtures::dataset::Dialect;

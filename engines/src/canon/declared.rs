@@ -210,3 +210,6 @@ fn may_hold_zero_dates(rule: &Rule, source: Side<'_>, target: Side<'_>) -> bool 
     matches!(rule, Rule::Date | Rule::Timestamp { .. } | Rule::Instant { .. })
         && [source, target].iter().any(|side| matches!(side.engine, Engine::MySql | Engine::Sqlite))
 }
+
+#[cfg(test)]
+mod tests;

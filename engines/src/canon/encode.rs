@@ -70,11 +70,14 @@ pub fn encode(rule: &Rule, value: &Value<'_>, out: &mut Vec<u8>) {
         },
         Rule::Json => match value {
             Value::Json(v) | Value::Text(v) => put_json(v, value, out),
-            // SQLite makes a number of a document that is one.
-            Value::Int(_) | Value::F64(_) => match display::text(value) {
-                Some(spelling) => put_json(&spelling, value, out),
-                None => natural(value, out),
-            },
+            // SQLite makes a number of a document that is one. Numbers of any
+            // kind alike, as cells come back in another.
+            Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::F32(_) | Value::F64(_) | Value::Decimal(_) => {
+                match display::text(value) {
+                    Some(spelling) => put_json(&spelling, value, out),
+                    None => natural(value, out),
+                }
+            }
             _ => natural(value, out),
         },
         Rule::Array { .. } | Rule::Range { .. } | Rule::Multirange { .. } | Rule::Composite { .. } => {
@@ -200,8 +203,22 @@ fn float(value: &Value<'_>, single: bool, signed_zero: bool, out: &mut Vec<u8>) 
             rounded => put_float(rounded, signed_zero, out),
         },
         Value::Decimal(_) if single => self::single(value, out),
+        _ if single => whole_as_single(value, out),
         _ => double(value, out),
     }
+}
+
+/// A whole number that no single equals stays what it is.
+fn whole_as_single(value: &Value<'_>, out: &mut Vec<u8>) {
+    let whole = match value {
+        Value::Bool(v) => i128::from(*v),
+        Value::Int(v) => i128::from(*v),
+        Value::UInt(v) => i128::from(*v),
+        _ => return natural(value, out),
+    };
+    #[expect(clippy::cast_precision_loss, reason = "the next line checks the way back")]
+    let single = whole as f32;
+    if single as i128 == whole { put_double(out, f64::from(single)) } else { natural(value, out) }
 }
 
 /// Every digit of a decimal counts, an integer's scale is 0.

@@ -95,6 +95,15 @@ mod tests {
         }
     }
 
+    /// Pairs that came with Unicode 16 and 17; which version it is stands in the
+    /// documentation.
+    #[test]
+    fn the_tables_are_recent() {
+        for (capital, small) in [("\u{a7cb}", "\u{264}"), ("\u{a7ce}", "\u{a7cf}")] {
+            assert!(alike(FOLDED, capital, small), "{capital} {small}");
+        }
+    }
+
     #[test]
     fn spaces_at_the_end_go_and_no_others() {
         let trimmed = TextForm { trim_spaces: true, ..PLAIN };

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::pool::Pool;
 use super::scalar::scalar;
-use super::types::{self, NativeType};
+use super::type_tree::{NativeType, TypeTree};
 use crate::error::{Error, QueryFault, Result};
 use crate::sql::POSTGRES_DOMAIN;
 use crate::table::{Column, ForeignKey, Key, Table, TableRef};
@@ -37,6 +37,7 @@ struct Relation {
     row_estimate: Option<f64>,
     bytes_estimate: Option<f64>,
     columns: Option<Vec<Attribute>>,
+    types: Option<Vec<NativeType>>,
     keys: Option<Vec<Index>>,
     foreign_keys: Option<Vec<Constraint>>,
 }
@@ -48,9 +49,8 @@ struct Attribute {
     name: String,
     native: String,
     domain: Option<String>,
-    type_schema: String,
-    type_name: String,
-    type_kind: String,
+    #[serde(rename = "type")]
+    type_oid: i64,
     modifier: i32,
     not_null: bool,
     domain_not_null: bool,
@@ -104,7 +104,7 @@ fn parse<T: DeserializeOwned>(pool: &Pool, what: &str, text: &str) -> Result<T> 
 impl Relation {
     fn into_described(self, name: &TableRef) -> Described {
         let attributes = self.columns.unwrap_or_default();
-        let money_scale = self.money_scale.unwrap_or(2);
+        let types = TypeTree::new(self.types.unwrap_or_default(), self.money_scale.unwrap_or(2));
         let (primary, unique): (Vec<Index>, Vec<Index>) =
             self.keys.unwrap_or_default().into_iter().partition(|index| index.primary);
         let foreign_keys = self.foreign_keys.unwrap_or_default();
@@ -119,7 +119,7 @@ impl Relation {
             foreign_keys: foreign_keys.into_iter().filter_map(|f| f.into_foreign_key(&attributes)).collect(),
             row_estimate: estimate(self.row_estimate),
             bytes_estimate: estimate(self.bytes_estimate),
-            columns: attributes.into_iter().map(|a| a.into_column(money_scale)).collect(),
+            columns: attributes.into_iter().map(|a| a.into_column(&types)).collect(),
         };
         Described { table, partitioned: self.partitioned }
     }
@@ -152,14 +152,8 @@ impl Constraint {
 }
 
 impl Attribute {
-    fn into_column(self, money_scale: u32) -> Column {
-        let logical = types::logical(NativeType {
-            schema: &self.type_schema,
-            name: &self.type_name,
-            kind: &self.type_kind,
-            modifier: self.modifier,
-            money_scale,
-        });
+    fn into_column(self, types: &TypeTree) -> Column {
+        let logical = types.column(self.type_oid, self.modifier);
         let native = match self.domain {
             Some(domain) => format!("{}{POSTGRES_DOMAIN}{domain})", self.native),
             None => self.native,

@@ -8,7 +8,8 @@ use crate::value::{OwnedValue, Value};
 
 use super::bytes::{Fault, Fields};
 use super::frame::{NULL, tuple_ends};
-use super::types::{self, Decode};
+use super::nested::{Decoder, Plain};
+use super::types;
 
 /// Stands in an error for a column where the fault lies between columns.
 const WHOLE_ROW: &str = "(the whole row)";
@@ -25,7 +26,7 @@ struct ColumnDecoder {
     name: String,
     /// All that `decode` was chosen by.
     layout: String,
-    decode: Decode,
+    decode: Decoder,
 }
 
 impl CopyDecoder {
@@ -44,11 +45,9 @@ impl CopyDecoder {
     }
 
     /// A decoder for a result of our own that is no table's.
-    pub(super) fn of_one(table: &Table, name: &str, decode: Decode) -> Self {
-        Self {
-            table: table.name.to_string(),
-            columns: vec![ColumnDecoder { name: name.to_owned(), layout: name.to_owned(), decode }],
-        }
+    pub(super) fn of_one(table: &Table, name: &str, decode: Plain) -> Self {
+        let column = ColumnDecoder { name: name.to_owned(), layout: name.to_owned(), decode: Decoder::Plain(decode) };
+        Self { table: table.name.to_string(), columns: vec![column] }
     }
 
     fn fault(&self, column: &str, why: Fault) -> Error {
@@ -77,7 +76,7 @@ impl CopyDecoder {
                 Some(len) => {
                     let field = usize::try_from(len).ok().and_then(|len| fields.take(len));
                     let field = field.ok_or_else(|| self.fault(&column.name, "the field ends early"))?;
-                    (column.decode)(field).map_err(|why| self.fault(&column.name, why))?
+                    column.decode.value(field).map_err(|why| self.fault(&column.name, why))?
                 }
                 None => return Err(self.fault(&column.name, "the field ends early")),
             };
@@ -136,9 +135,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::table::{Logical, TableRef};
+    use crate::table::{Element, Field, Logical, Notation, Shape, TableRef};
 
-    const TYPES: [(&str, Logical); 27] = [
+    const PLAIN: [(&str, Logical); 27] = [
         ("boolean", Logical::Bool),
         ("smallint", Logical::Int { bits: 16, unsigned: false }),
         ("integer", Logical::Int { bits: 32, unsigned: false }),
@@ -168,18 +167,66 @@ mod tests {
         ("macaddr8 (domain public.station)", Logical::Network),
     ];
 
+    /// Those above first, at the same positions.
+    fn types() -> Vec<(String, Logical)> {
+        let mut types: Vec<(String, Logical)> =
+            PLAIN.iter().map(|(native, l)| ((*native).to_owned(), l.clone())).collect();
+        types.push(("public.hstore".to_owned(), Logical::Map));
+        types.push(("public.vector".to_owned(), Logical::Vector { dimensions: None }));
+        types.push(("public.geometry".to_owned(), Logical::Geometry { srid: None }));
+        for kind in [Shape::Point, Shape::Line, Shape::Segment, Shape::Box, Shape::Path, Shape::Polygon, Shape::Circle]
+        {
+            types.push((String::new(), Logical::Shape { kind }));
+        }
+        for kind in [
+            Notation::TextSearchVector,
+            Notation::TextSearchQuery,
+            Notation::JsonPath,
+            Notation::LogPosition,
+            Notation::LabelPath,
+            Notation::ObjectName,
+            Notation::Snapshot,
+            Notation::RowPosition,
+        ] {
+            types.push((String::new(), Logical::Notation { kind }));
+        }
+        let element = |native: &str, logical| Element { native: native.to_owned(), logical };
+        let made: Vec<Logical> = ["money", "text", "\"char\"", "macaddr"]
+            .into_iter()
+            .zip([
+                Logical::Decimal { precision: Some(19), scale: 2 },
+                Logical::Text { chars_max: None },
+                Logical::Text { chars_max: Some(1) },
+                Logical::Network,
+            ])
+            .flat_map(|(native, logical)| {
+                let one = || Box::new(element(native, logical.clone()));
+                let row = Logical::Composite { fields: vec![Field { name: "f".to_owned(), element: *one() }; 2] };
+                [
+                    Logical::Array { element: one() },
+                    Logical::Range { bound: one() },
+                    Logical::Multirange { bound: one() },
+                    Logical::Array { element: Box::new(element("public.pair", row.clone())) },
+                    row,
+                ]
+            })
+            .collect();
+        types.extend(made.into_iter().map(|logical| (String::new(), logical)));
+        types
+    }
+
     fn table() -> Table {
-        let column = |(i, (native, logical)): (usize, &(&str, Logical))| Column {
+        let column = |(i, (native, logical)): (usize, (String, Logical))| Column {
             name: format!("c{i}"),
-            native: (*native).to_owned(),
-            logical: Some(logical.clone()),
+            native,
+            logical: Some(logical),
             nullable: true,
             generated: false,
             collation: None,
         };
         Table {
             name: TableRef { schema: Some("s".to_owned()), name: "t".to_owned() },
-            columns: TYPES.iter().enumerate().map(column).collect(),
+            columns: types().into_iter().enumerate().map(column).collect(),
             primary_key: None,
             unique_keys: Vec::new(),
             foreign_keys: Vec::new(),
@@ -206,8 +253,8 @@ mod tests {
 
         #[test]
         fn no_field_makes_a_decoder_panic(
-            column in 0..TYPES.len(),
-            field in prop::collection::vec(prop_oneof![Just(0u8), Just(0xFF), any::<u8>()], 0..40),
+            column in 0..types().len(),
+            field in prop::collection::vec(prop_oneof![4 => Just(0u8), 1 => Just(0xFF), 2 => 0u8..9, 1 => any::<u8>()], 0..60),
         ) {
             if let Err(error) = decode(&[column], &batch_of(&[Some(&field)])) {
                 // The error says which column.
@@ -218,7 +265,7 @@ mod tests {
 
         #[test]
         fn no_batch_makes_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), row_count in 0usize..4) {
-            let columns: Vec<usize> = (0..TYPES.len()).collect();
+            let columns: Vec<usize> = (0..PLAIN.len()).collect();
             let _ = decode(&columns, &RawBatch { bytes: bytes.clone(), row_count });
             let _ = decode(&[8, 3], &RawBatch { bytes, row_count });
         }
@@ -265,6 +312,6 @@ mod tests {
 
     #[test]
     fn a_position_beyond_the_table_is_an_error() {
-        assert!(CopyDecoder::new(&table(), &[27]).is_err());
+        assert!(CopyDecoder::new(&table(), &[types().len()]).is_err());
     }
 }

@@ -20,6 +20,39 @@ resolved AS (
     FROM resolved s
     JOIN pg_type t ON t.oid = s.typid AND t.typtype = 'd'
 ),
+-- Every type that a column is made of, through arrays, domains, ranges and
+-- composites, with what each of them holds.
+made_of AS (
+    SELECT s.typid FROM resolved s
+    UNION
+    SELECT part.typid
+    FROM made_of m
+    JOIN pg_type t ON t.oid = m.typid
+    CROSS JOIN LATERAL (
+        SELECT t.typbasetype WHERE t.typtype = 'd'
+        -- Of fixed length are the types that only look like arrays: a point has
+        -- elements, and so has a name.
+        UNION ALL SELECT t.typelem WHERE t.typelem <> 0 AND t.typlen = -1
+        UNION ALL SELECT g.rngsubtype FROM pg_range g WHERE t.oid IN (g.rngtypid, g.rngmultitypid)
+        UNION ALL
+        SELECT a.atttypid
+        FROM pg_attribute a
+        WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    ) AS part (typid)
+),
+types AS (
+    SELECT t.oid, n.nspname, t.typname, t.typtype, t.typtypmod, format_type(t.oid, NULL) AS native,
+           CASE WHEN t.typtype = 'd' THEN t.typbasetype::int8 END AS base,
+           CASE WHEN t.typelem <> 0 AND t.typlen = -1 THEN t.typelem::int8 END AS element,
+           (SELECT g.rngsubtype::int8 FROM pg_range g WHERE t.oid IN (g.rngtypid, g.rngmultitypid)) AS bound,
+           (SELECT json_agg(json_build_object('name', a.attname, 'type', a.atttypid::int8, 'modifier', a.atttypmod)
+                            ORDER BY a.attnum)
+            FROM pg_attribute a
+            WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) AS fields
+    FROM made_of m
+    JOIN pg_type t ON t.oid = m.typid
+    JOIN pg_namespace n ON n.oid = t.typnamespace
+),
 -- The database's own collation: where its name is kept differs by version.
 default_collation AS (
     SELECT CASE d.entry ->> 'datlocprovider'
@@ -37,7 +70,7 @@ described AS (
     SELECT a.attnum, a.attname, a.attnotnull, a.attgenerated <> '' AS generated,
            format_type(s.typid, s.modifier) AS native,
            CASE WHEN s.typid <> a.atttypid THEN format_type(a.atttypid, NULL) END AS domain,
-           tn.nspname AS type_schema, t.typname, t.typtype, t.typlen, s.modifier, s.domain_not_null,
+           s.typid, t.typlen, s.modifier, s.domain_not_null,
            CASE
                WHEN a.attcollation = 0 THEN NULL
                WHEN co.collname = 'default' AND cn.nspname = 'pg_catalog' THEN (SELECT name FROM default_collation)
@@ -49,7 +82,6 @@ described AS (
     JOIN pg_attribute a ON a.attrelid = r.oid
     JOIN resolved s ON s.attnum = a.attnum
     JOIN pg_type t ON t.oid = s.typid AND t.typtype <> 'd'
-    JOIN pg_namespace tn ON tn.oid = t.typnamespace
     LEFT JOIN pg_collation co ON co.oid = a.attcollation
     LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
 ),
@@ -116,18 +148,25 @@ size AS (
 )
 SELECT json_build_object(
     'partitioned', r.relkind = 'p',
-    'money_scale', CASE WHEN EXISTS (SELECT FROM described d WHERE d.typname = 'money')
+    'money_scale', CASE WHEN EXISTS (SELECT FROM types y WHERE y.oid = 'money'::regtype)
                         THEN scale('0'::money::numeric) END,
     'row_estimate', (SELECT s.rows::float8 FROM size s),
     'bytes_estimate', (SELECT s.bytes::float8 FROM size s),
     'columns', (
         SELECT json_agg(json_build_object(
             'number', d.attnum, 'name', d.attname, 'native', d.native, 'domain', d.domain,
-            'type_schema', d.type_schema, 'type_name', d.typname, 'type_kind', d.typtype, 'modifier', d.modifier,
+            'type', d.typid::int8, 'modifier', d.modifier,
             'not_null', d.attnotnull, 'domain_not_null', d.domain_not_null,
             'generated', d.generated, 'collation', d.collation_name
         ) ORDER BY d.attnum)
         FROM described d
+    ),
+    'types', (
+        SELECT json_agg(json_build_object(
+            'oid', y.oid::int8, 'schema', y.nspname, 'name', y.typname, 'kind', y.typtype, 'modifier', y.typtypmod,
+            'native', y.native, 'base', y.base, 'element', y.element, 'bound', y.bound, 'fields', y.fields
+        ))
+        FROM types y
     ),
     'keys', (
         SELECT json_agg(json_build_object(

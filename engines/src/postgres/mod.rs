@@ -3,7 +3,8 @@
 //! - [`connect`]: URL, TLS, and the settings every session is pinned to.
 //! - [`pool`]: sessions, lent and closed.
 //! - [`catalog`]: tables, columns, keys, sizes.
-//! - [`types`], [`values`], [`numeric`], [`network`]: what a type means and how
+//! - [`types`], [`type_tree`]: what a type means, and one that is made of others.
+//! - [`values`], [`numeric`], [`network`], [`shapes`], [`notation`], [`nested`]: how
 //!   its binary form is read.
 //! - [`read`], [`copy`], [`frame`], [`decode`]: rows by `COPY … (FORMAT binary)`.
 //! - [`scalar`]: statements with one value.
@@ -30,14 +31,18 @@ mod fault;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod nested;
 mod network;
+mod notation;
 mod numeric;
 mod pool;
 mod position;
 mod rank;
 mod read;
 mod scalar;
+mod shapes;
 mod split;
+mod type_tree;
 mod types;
 mod values;
 

@@ -24,7 +24,8 @@ const SMALL_LIMIT: u128 = 10u128.pow(38);
 
 pub(super) fn numeric(bytes: &[u8]) -> Result<Value<'_>, Fault> {
     let mut fields = Fields::new(bytes);
-    let header = (|| Some((fields.i16()?, fields.i16()?, fields.u16()?, fields.u16()?)))();
+    // The longest number has 36,864 groups, which is why their count has no sign.
+    let header = (|| Some((fields.u16()?, fields.i16()?, fields.u16()?, fields.u16()?)))();
     let (group_count, weight, sign, scale) = header.ok_or("a numeric is shorter than its header")?;
     let negative = match sign {
         0 => false,
@@ -35,7 +36,7 @@ pub(super) fn numeric(bytes: &[u8]) -> Result<Value<'_>, Fault> {
         _ => return Err("a numeric has an unknown sign"),
     };
     let groups = fields.rest();
-    if usize::try_from(group_count).ok().and_then(|n| n.checked_mul(2)) != Some(groups.len()) {
+    if usize::from(group_count) * 2 != groups.len() {
         return Err("a numeric has not as many digits as it says");
     }
     if scale > SCALE_MAX {

@@ -149,7 +149,7 @@ impl KeyColumns {
             columns.iter().enumerate().map(|(i, c)| spell(i, c)).collect::<Vec<_>>().join(", ")
         };
         let not_null: Vec<String> =
-            columns.iter().filter(|c| c.nullable).map(|c| format!("{} IS NOT NULL", name(c))).collect();
+            columns.iter().filter(|c| c.nullable).map(|c| sql::is_not_null(Engine::Postgres, c)).collect();
         let not_null: Vec<Option<&str>> = not_null.iter().map(|c| Some(c.as_str())).collect();
         Ok(Self {
             names: list(&|_, c| name(c)),

@@ -1,30 +1,26 @@
 //! PostgreSQL's types: what each means, and which decoder reads it.
 //!
-//! A type that is not listed here has no logical type: comparing such a column
-//! is an error that names it. Those are arrays, ranges, composite and geometric
-//! types, `tsvector`, `hstore` and other types of extensions except `citext`.
+//! A type that is not listed here has no logical type, nor has one that is made
+//! of it: comparing such a column is an error that names it. Those are `aclitem`,
+//! `pg_node_tree` and other types of the catalog's own, and types of extensions
+//! except `citext`, `hstore`, `ltree` and its patterns, PostGIS's `geometry` and
+//! `geography`, and pgvector's `vector`. PostGIS and pgvector are read by their
+//! documented forms; no test server has them.
 //!
 //! Everything that a read needs is in the [`Column`]: its logical type, and
 //! where that leaves a choice the type's name. So a description that was stored
 //! and loaded again still reads.
 
-use super::bytes::Fault;
-use super::values;
-use super::{network, numeric};
+use super::nested::{self, Decoder, Plain};
+use super::{network, notation, numeric, shapes, values};
 use crate::sql;
-use crate::table::{Column, Logical};
-use crate::value::Value;
+use crate::table::{Column, Element, Logical, Notation, Shape};
 
-/// Reads one value that is not NULL.
-pub(super) type Decode = for<'a> fn(&'a [u8]) -> Result<Value<'a>, Fault>;
-
-/// What the catalog says of a column's type, domains resolved.
+/// What the catalog says of a type that is made of no others.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct NativeType<'a> {
+pub(super) struct BaseType<'a> {
     pub(super) schema: &'a str,
     pub(super) name: &'a str,
-    /// `pg_type.typtype`.
-    pub(super) kind: &'a str,
     /// The type modifier, `-1` for none.
     pub(super) modifier: i32,
     /// Fraction digits of `money` in this database.
@@ -42,15 +38,9 @@ const HEADER: i32 = 4;
 
 const DEFAULT_FRACTION_DIGITS: u8 = 6;
 
-pub(super) fn logical(native: NativeType<'_>) -> Option<Logical> {
-    match native.kind {
-        "e" => return Some(Logical::Enum),
-        "b" => {}
-        _ => return None,
-    }
+pub(super) fn logical(native: BaseType<'_>) -> Option<Logical> {
     if native.schema != "pg_catalog" {
-        // An extension may be installed into any schema.
-        return (native.name == "citext").then_some(Logical::Text { chars_max: None });
+        return extension(native);
     }
     let int = |bits, unsigned| Logical::Int { bits, unsigned };
     let chars_max = u32::try_from(native.modifier - HEADER).ok();
@@ -60,13 +50,13 @@ pub(super) fn logical(native: NativeType<'_>) -> Option<Logical> {
         "int2" => int(16, false),
         "int4" => int(32, false),
         "int8" => int(64, false),
-        "oid" => int(32, true),
+        "oid" | "xid" | "cid" => int(32, true),
+        "xid8" => int(64, true),
         "numeric" => decimal(native.modifier),
         "money" => Logical::Decimal { precision: Some(19), scale: native.money_scale },
         "float4" => Logical::Float32,
         "float8" => Logical::Float64,
-        "text" | "xml" => Logical::Text { chars_max: None },
-        "citext" => Logical::Text { chars_max: None },
+        "text" | "xml" | "refcursor" => Logical::Text { chars_max: None },
         "varchar" => Logical::Text { chars_max },
         "name" => Logical::Text { chars_max: Some(NAME_BYTES) },
         "char" => Logical::Text { chars_max: Some(1) },
@@ -84,6 +74,46 @@ pub(super) fn logical(native: NativeType<'_>) -> Option<Logical> {
         "bit" => Logical::Bits { len: u32::try_from(native.modifier).ok() },
         "varbit" => Logical::Bits { len: None },
         "inet" | "cidr" | "macaddr" | "macaddr8" => Logical::Network,
+        "point" => Logical::Shape { kind: Shape::Point },
+        "line" => Logical::Shape { kind: Shape::Line },
+        "lseg" => Logical::Shape { kind: Shape::Segment },
+        "box" => Logical::Shape { kind: Shape::Box },
+        "path" => Logical::Shape { kind: Shape::Path },
+        "polygon" => Logical::Shape { kind: Shape::Polygon },
+        "circle" => Logical::Shape { kind: Shape::Circle },
+        other => Logical::Notation { kind: notation(other)? },
+    })
+}
+
+fn notation(name: &str) -> Option<Notation> {
+    Some(match name {
+        "tsvector" => Notation::TextSearchVector,
+        "tsquery" => Notation::TextSearchQuery,
+        "jsonpath" => Notation::JsonPath,
+        "pg_lsn" => Notation::LogPosition,
+        "txid_snapshot" | "pg_snapshot" => Notation::Snapshot,
+        "tid" => Notation::RowPosition,
+        "regclass" | "regcollation" | "regconfig" | "regdictionary" | "regnamespace" | "regoper" | "regoperator"
+        | "regproc" | "regprocedure" | "regrole" | "regtype" => Notation::ObjectName,
+        _ => return None,
+    })
+}
+
+/// An extension may be installed into any schema.
+fn extension(native: BaseType<'_>) -> Option<Logical> {
+    Some(match native.name {
+        "citext" => Logical::Text { chars_max: None },
+        "hstore" => Logical::Map,
+        "ltree" => Logical::Notation { kind: Notation::LabelPath },
+        "lquery" => Logical::Notation { kind: Notation::LabelPattern },
+        "ltxtquery" => Logical::Notation { kind: Notation::LabelSearch },
+        "geometry" | "geography" => {
+            // PostGIS keeps the SRID in 21 bits of the modifier, the last of them
+            // for negative numbers, which it does not allow in a column.
+            let srid = u32::try_from(native.modifier).ok().map(|packed| (packed & 0x0FFF_FF00) >> 8);
+            Logical::Geometry { srid: srid.filter(|&srid| srid != 0) }
+        }
+        "vector" => Logical::Vector { dimensions: u32::try_from(native.modifier).ok() },
         _ => return None,
     })
 }
@@ -105,17 +135,42 @@ fn decimal(modifier: i32) -> Logical {
 
 /// The decoder for what [`expression`] selects; `None` for a type that has
 /// none.
-pub(super) fn decoder(column: &Column) -> Option<Decode> {
-    Some(match *column.logical.as_ref()? {
+pub(super) fn decoder(column: &Column) -> Option<Decoder> {
+    let base = sql::postgres_base(column);
+    match column.logical.as_ref()? {
+        // Selected as numeric.
+        Logical::Decimal { .. } => Some(Decoder::Plain(numeric::numeric)),
+        logical => of(base, logical),
+    }
+}
+
+fn of(base: &str, logical: &Logical) -> Option<Decoder> {
+    let element = |e: &Element| of(sql::postgres_base_of(&e.native), &e.logical).map(Box::new);
+    Some(match logical {
+        Logical::Decimal { scale, .. } if base == "money" => Decoder::Money { scale: *scale },
+        Logical::Array { element: e } => Decoder::Array(element(e)?),
+        Logical::Range { bound } => Decoder::Range(element(bound)?),
+        Logical::Multirange { bound } => Decoder::Multirange(element(bound)?),
+        Logical::Composite { fields } => {
+            let field = |e: &Element| of(sql::postgres_base_of(&e.native), &e.logical);
+            Decoder::Composite(fields.iter().map(|f| field(&f.element)).collect::<Option<_>>()?)
+        }
+        plain => Decoder::Plain(self::plain(base, plain)?),
+    })
+}
+
+fn plain(base: &str, logical: &Logical) -> Option<Plain> {
+    Some(match *logical {
         Logical::Bool => values::bool,
         Logical::Int { bits: 16, .. } => values::int2,
         Logical::Int { bits: 32, unsigned: false } => values::int4,
         Logical::Int { bits: 32, unsigned: true } => values::oid,
-        Logical::Int { .. } => values::int8,
+        Logical::Int { unsigned: false, .. } => values::int8,
+        Logical::Int { unsigned: true, .. } => values::xid8,
         Logical::Decimal { .. } => numeric::numeric,
         Logical::Float32 => values::float4,
         Logical::Float64 => values::float8,
-        Logical::Text { .. } if sql::postgres_base(column) == "\"char\"" => values::char,
+        Logical::Text { .. } if base == "\"char\"" => values::char,
         Logical::Char { .. } | Logical::Text { .. } | Logical::Enum => values::text,
         Logical::Bytes { .. } => values::bytea,
         Logical::Date => values::date,
@@ -128,13 +183,44 @@ pub(super) fn decoder(column: &Column) -> Option<Decode> {
         Logical::Json { ordered: true } => values::json,
         Logical::Json { ordered: false } => values::jsonb,
         Logical::Bits { .. } => values::bits,
-        Logical::Network => match sql::postgres_base(column) {
+        Logical::Network => match base {
             "macaddr" => network::macaddr,
             "macaddr8" => network::macaddr8,
             _ => network::inet,
         },
+        Logical::Map => nested::hstore,
+        Logical::Shape { kind } => match kind {
+            Shape::Point => shapes::point,
+            Shape::Line => shapes::line,
+            Shape::Segment => shapes::segment,
+            Shape::Box => shapes::a_box,
+            Shape::Path => shapes::path,
+            Shape::Polygon => shapes::polygon,
+            Shape::Circle => shapes::circle,
+        },
+        Logical::Geometry { .. } => shapes::geometry,
+        Logical::Vector { .. } => shapes::vector,
+        Logical::Notation { kind } => match kind {
+            Notation::TextSearchVector => notation::tsvector,
+            Notation::TextSearchQuery => notation::tsquery,
+            Notation::JsonPath | Notation::LabelPath | Notation::LabelPattern | Notation::LabelSearch => {
+                notation::versioned_text
+            }
+            Notation::LogPosition => notation::pg_lsn,
+            Notation::Snapshot => notation::snapshot,
+            Notation::RowPosition => notation::tid,
+            // Selected as text.
+            Notation::ObjectName => values::text,
+        },
+        Logical::Array { .. }
+        | Logical::Range { .. }
+        | Logical::Multirange { .. }
+        | Logical::Composite { .. }
         // No PostgreSQL column has these.
-        _ => return None,
+        | Logical::Binary { .. }
+        | Logical::SqliteNumeric
+        | Logical::Year
+        | Logical::Set => return None,
     })
 }
 
@@ -142,9 +228,16 @@ pub(super) fn decoder(column: &Column) -> Option<Decode> {
 /// [`decoder`] can read it.
 ///
 /// `money` as `numeric`, because its binary form is a count of units whose size
-/// is the server's `lc_monetary`.
+/// is the server's `lc_monetary`; the names of objects as text, because theirs is
+/// a number of this database.
 pub(super) fn expression(column: &Column, name: &str) -> String {
-    if sql::postgres_base(column) == "money" { format!("{name}::numeric") } else { name.to_owned() }
+    const OBJECT: Logical = Logical::Notation { kind: Notation::ObjectName };
+    match &column.logical {
+        Some(Logical::Array { element }) if element.logical == OBJECT => format!("{name}::text[]"),
+        Some(logical) if *logical == OBJECT => format!("{name}::text"),
+        _ if sql::postgres_base(column) == "money" => format!("{name}::numeric"),
+        _ => name.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -152,7 +245,7 @@ mod tests {
     use super::*;
 
     fn of(name: &str, modifier: i32) -> Option<Logical> {
-        logical(NativeType { schema: "pg_catalog", name, kind: "b", modifier, money_scale: 2 })
+        logical(BaseType { schema: "pg_catalog", name, modifier, money_scale: 2 })
     }
 
     #[test]
@@ -171,14 +264,16 @@ mod tests {
 
     #[test]
     fn other_types_have_no_meaning() {
-        for name in ["_int4", "point", "tsvector", "int4range", "xid", "pg_lsn", "regclass"] {
+        for name in ["aclitem", "pg_node_tree", "citext", "hstore", "geometry", "no_such"] {
             assert_eq!(of(name, -1), None, "{name}");
         }
-        let user = |name, kind| logical(NativeType { schema: "public", name, kind, modifier: -1, money_scale: 2 });
+        let user = |name, modifier| logical(BaseType { schema: "public", name, modifier, money_scale: 2 });
         // A user's own type may have the name of a built-in one.
-        assert_eq!(user("text", "b"), None);
-        assert_eq!(user("pair", "c"), None);
-        assert_eq!(user("mood", "e"), Some(Logical::Enum));
-        assert_eq!(user("citext", "b"), Some(Logical::Text { chars_max: None }));
+        assert_eq!(user("text", -1), None);
+        assert_eq!(user("citext", -1), Some(Logical::Text { chars_max: None }));
+        // `geometry(Point,4326)` and `vector(3)`.
+        assert_eq!(user("geometry", 1_107_460), Some(Logical::Geometry { srid: Some(4326) }));
+        assert_eq!(user("geometry", -1), Some(Logical::Geometry { srid: None }));
+        assert_eq!(user("vector", 3), Some(Logical::Vector { dimensions: Some(3) }));
     }
 }

@@ -42,6 +42,11 @@ pub(super) fn oid(bytes: &[u8]) -> Result<Value<'_>, Fault> {
     Ok(Value::Int(u32::from_be_bytes(sized(bytes, "an oid has not 4 bytes")?).into()))
 }
 
+/// A transaction's number with its epoch.
+pub(super) fn xid8(bytes: &[u8]) -> Result<Value<'_>, Fault> {
+    Ok(Value::UInt(u64::from_be_bytes(sized(bytes, "an xid8 has not 8 bytes")?)))
+}
+
 pub(super) fn float4(bytes: &[u8]) -> Result<Value<'_>, Fault> {
     Ok(Value::F32(f32::from_be_bytes(sized(bytes, "a real has not 4 bytes")?)))
 }

@@ -5,7 +5,7 @@ use super::name::name;
 use super::postgres::postgres_base;
 use crate::engine::Engine;
 use crate::range::{KeyRange, KeyValues};
-use crate::table::{Column, Table};
+use crate::table::{Column, Logical, Table};
 use crate::value::Value;
 
 /// A condition for the rows of `range`; `None` when that is all of them.
@@ -28,20 +28,37 @@ pub fn in_range(engine: Engine, table: &Table, key: &[usize], range: &KeyRange) 
 /// SQLite allows NULL in a primary key. No comparison holds for such a row, and
 /// it must be in exactly one range: this makes it the first.
 fn with_nulls(engine: Engine, table: &Table, key: &[usize], range: &KeyRange, condition: String) -> String {
-    let nullable: Vec<String> = key
-        .iter()
-        .filter_map(|&i| table.columns.get(i))
-        .filter(|c| c.nullable)
-        .map(|c| name(engine, &c.name))
-        .collect();
+    let nullable: Vec<&Column> = key.iter().filter_map(|&i| table.columns.get(i)).filter(|c| c.nullable).collect();
     if nullable.is_empty() {
         return condition;
     }
+    let all = |of: fn(Engine, &Column) -> String, with: &str| {
+        nullable.iter().map(|c| of(engine, c)).collect::<Vec<_>>().join(with)
+    };
     if range.lower.is_none() {
-        format!("{condition} OR {} IS NULL", nullable.join(" IS NULL OR "))
+        format!("{condition} OR {}", all(is_null, " OR "))
     } else {
-        format!("{condition} AND {} IS NOT NULL", nullable.join(" IS NOT NULL AND "))
+        format!("{condition} AND {}", all(is_not_null, " AND "))
     }
+}
+
+/// That `column` is NULL itself. To PostgreSQL a composite `IS NULL` when all of
+/// its fields are, and `IS NOT NULL` when none is.
+#[must_use]
+pub fn is_null(engine: Engine, column: &Column) -> String {
+    let symbol = if is_composite(engine, column) { "IS NOT DISTINCT FROM NULL" } else { "IS NULL" };
+    format!("{} {symbol}", name(engine, &column.name))
+}
+
+/// The opposite of [`is_null`].
+#[must_use]
+pub fn is_not_null(engine: Engine, column: &Column) -> String {
+    let symbol = if is_composite(engine, column) { "IS DISTINCT FROM NULL" } else { "IS NOT NULL" };
+    format!("{} {symbol}", name(engine, &column.name))
+}
+
+fn is_composite(engine: Engine, column: &Column) -> bool {
+    engine == Engine::Postgres && matches!(column.logical, Some(Logical::Composite { .. }))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -157,13 +174,16 @@ pub fn where_clause(conditions: &[Option<&str>]) -> String {
 /// The operator `symbol` for `column`, qualified where it has to be.
 ///
 /// Without its schema in the search path `citext` would be compared as `text`,
-/// that is with another order than its index has; and a search path that others
+/// that is with another order than its index has, and `ltree` not at all; and a search path that others
 /// can write to would let them put operators under our statements.
 fn operator(engine: Engine, column: &Column, symbol: &str) -> String {
     match engine {
-        Engine::Postgres => match postgres_base(column).strip_suffix(".citext") {
-            Some(schema) => format!("OPERATOR({schema}.{symbol})"),
-            None => symbol.to_owned(),
+        Engine::Postgres => match postgres_base(column).rsplit_once('.') {
+            Some((schema, "citext" | "ltree")) => format!("OPERATOR({schema}.{symbol})"),
+            // Which has an order, but keeps the usual names for itself.
+            Some((schema, "hstore")) if symbol != "=" => format!("OPERATOR({schema}.#{symbol}#)"),
+            Some((schema, "hstore")) => format!("OPERATOR({schema}.{symbol})"),
+            _ => symbol.to_owned(),
         },
         Engine::MySql | Engine::SqlServer | Engine::MongoDb | Engine::Sqlite => symbol.to_owned(),
     }

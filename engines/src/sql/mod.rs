@@ -22,10 +22,10 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
-pub use condition::{in_keys, in_range, where_clause};
+pub use condition::{in_keys, in_range, is_not_null, is_null, where_clause};
 pub(crate) use literal::key_value;
 pub use literal::literal;
 pub use lookup::finds_by_literal;
 pub use mysql::in_own_charset;
 pub use name::{name, table};
-pub(crate) use postgres::{POSTGRES_DOMAIN, postgres_base};
+pub(crate) use postgres::{POSTGRES_DOMAIN, postgres_base, postgres_base_of};

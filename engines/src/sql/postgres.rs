@@ -56,6 +56,12 @@ fn postgres_text(column: &Column, value: &Value<'_>) -> String {
         },
         (Some(Logical::Bytes { .. }), Value::Text(v)) => format!("\\x{}", display::hex(v.as_bytes())),
         (Some(Logical::Bytes { .. }), Value::Uuid(v)) => format!("\\x{}", display::hex(v)),
+        // The two vectors of the catalog are no arrays to their reader.
+        (Some(Logical::Array { .. }), Value::Array(v))
+            if matches!(postgres_base(column), "int2vector" | "oidvector") =>
+        {
+            v.elements.iter().filter_map(display::text).collect::<Vec<_>>().join(" ")
+        }
         _ => display::text(value).unwrap_or_default(),
     }
 }
@@ -66,5 +72,10 @@ pub(crate) const POSTGRES_DOMAIN: &str = " (domain ";
 
 /// The column's type with its domain resolved, as PostgreSQL writes it.
 pub(crate) fn postgres_base(column: &Column) -> &str {
-    column.native.split_once(POSTGRES_DOMAIN).map_or(column.native.as_str(), |(base, _)| base)
+    postgres_base_of(&column.native)
+}
+
+/// The same for a native name by itself.
+pub(crate) fn postgres_base_of(native: &str) -> &str {
+    native.split_once(POSTGRES_DOMAIN).map_or(native, |(base, _)| base)
 }

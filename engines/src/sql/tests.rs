@@ -254,3 +254,13 @@ fn keys_are_looked_up_as_lists() {
     assert_eq!(in_keys(Engine::Sqlite, &table, &[0, 1], &keys), "(\"a\", \"b\") IN (VALUES (1, 'x'), (2, 'y'))");
     assert_eq!(where_clause(&[Some("a OR b"), None, Some("c")]), " WHERE (a OR b) AND (c)");
 }
+
+/// `(,)` is a value and `IS NULL`; `(1,)` is neither `IS NULL` nor `IS NOT NULL`.
+#[test]
+fn a_composite_without_values_is_not_null() {
+    let mut composite = column(Logical::Composite { fields: Vec::new() });
+    composite.nullable = true;
+    assert_eq!(is_null(Engine::Postgres, &composite), "\"c\" IS NOT DISTINCT FROM NULL");
+    assert_eq!(is_not_null(Engine::Postgres, &composite), "\"c\" IS DISTINCT FROM NULL");
+    assert_eq!(is_null(Engine::MySql, &column(TEXT)), "`c` IS NULL");
+}

@@ -20,6 +20,9 @@ pub(super) enum Meaning {
         digits: String,
         power: i64,
     },
+    /// An exact number whose scale is part of it: sign, digits and scale.
+    Scaled(bool, String, usize),
+    NegativeZero,
     DecimalSpecial(&'static str),
     /// A floating-point number that is not whole, or too large to tell.
     Float(u64),
@@ -83,9 +86,62 @@ pub(super) fn meaning(rule: &Rule, value: &Value<'_>) -> Meaning {
         },
         Rule::Double => as_double(value),
         Rule::Single => match value {
-            Value::Decimal(v) => Some(special_or_float(v, |text| float(f64::from(text.parse::<f32>().unwrap())))),
+            Value::Decimal(v) => {
+                Some(special_or_float(v, |text| nearest_single(text).map_or_else(|| exact(text), float)))
+            }
             _ => None,
         },
+        Rule::ScaledNumber => match value {
+            Value::Bool(v) => Some(scaled(&i128::from(*v).to_string())),
+            Value::Int(v) => Some(scaled(&v.to_string())),
+            Value::UInt(v) => Some(scaled(&v.to_string())),
+            Value::Decimal(v) => Some(special_or(v, scaled)),
+            _ => None,
+        },
+        Rule::Float { single, signed_zero } => as_float(value, single, signed_zero),
+        Rule::FormedText(form) => match value {
+            // Unicode's tables are checked beside the code that asks them.
+            Value::Text(v) => Some(form.apply(v).map_or(Meaning::Null, |text| Meaning::Text(text.into_owned()))),
+            _ => None,
+        },
+        Rule::BoolWords(ref rule) => match value {
+            Value::Text(v) => Some(match rule.form.apply(v) {
+                Some(text) if rule.words.yes.iter().any(|word| *word == text) => exact("1"),
+                Some(text) if rule.words.no.iter().any(|word| *word == text) => exact("0"),
+                Some(text) => Meaning::Text(text.into_owned()),
+                None => Meaning::Null,
+            }),
+            _ => None,
+        },
+        Rule::StoredBytes { trim_zeros } => match value {
+            Value::Bytes(v) => Some(bytes(v, trim_zeros)),
+            _ => None,
+        },
+        Rule::SwappedUuid => match value {
+            Value::Text(v) => uuid(v).map(Meaning::Uuid),
+            Value::Bytes(v) => <[u8; 16]>::try_from(v.as_ref()).ok().map(|v| {
+                let order = [4, 5, 6, 7, 2, 3, 0, 1, 8, 9, 10, 11, 12, 13, 14, 15];
+                Meaning::Uuid(order.map(|i: usize| v[i]))
+            }),
+            _ => None,
+        },
+        Rule::JsonText => match value {
+            Value::Json(v) => Some(Meaning::Text(v.to_string())),
+            _ => None,
+        },
+        Rule::AsStored => None,
+        Rule::ZeroDateIsNull(ref within) => {
+            let zero = match value {
+                Value::Date(v) => midnight(*v) == Some(At::OffCalendar(0, 0, 0, 0)),
+                Value::Timestamp(v) | Value::Instant(v) => at(*v) == At::OffCalendar(0, 0, 0, 0),
+                Value::Text(v) => {
+                    let clock_of = |rest: &str| rest.strip_prefix([' ', 'T']).and_then(clock);
+                    v.strip_prefix("0000-00-00").is_some_and(|rest| rest.is_empty() || clock_of(rest) == Some(0))
+                }
+                _ => false,
+            };
+            return if zero { Meaning::Null } else { meaning(within, value) };
+        }
         Rule::Text { trim_spaces } => match value {
             Value::Text(v) if trim_spaces => Some(Meaning::Text(trimmed(v, ' '))),
             _ => None,
@@ -141,8 +197,16 @@ pub(super) fn meaning(rule: &Rule, value: &Value<'_>) -> Meaning {
         },
         Rule::Json => match value {
             Value::Text(v) => document(v),
-            Value::Int(v) => document(&v.to_string()),
-            Value::F64(v) => document(&format!("{v:?}")),
+            Value::Bool(v) => Some(Meaning::Text(v.to_string())),
+            Value::Int(v) => Some(document_of_number(&v.to_string())),
+            Value::UInt(v) => Some(document_of_number(&v.to_string())),
+            // Written out in full, so without an exponent.
+            Value::F32(v) if v.is_finite() => Some(document_of_number(&v.to_string())),
+            Value::F64(v) if v.is_finite() => Some(document_of_number(&v.to_string())),
+            Value::Decimal(v) => match special_or(v, document_of_number) {
+                Meaning::DecimalSpecial(_) => None,
+                number => Some(number),
+            },
             _ => None,
         },
         Rule::Set => match value {
@@ -192,7 +256,12 @@ fn as_it_is(value: &Value<'_>) -> Meaning {
         Value::Instant(v) => Meaning::Moment { zoned: true, at: at(*v) },
         Value::Interval { months, days, micros } => Meaning::Interval(*months, *days, *micros),
         Value::Uuid(v) => Meaning::Uuid(*v),
-        Value::Json(v) => document(v).unwrap_or_else(|| Meaning::Text(v.to_string())),
+        Value::Json(v) => {
+            let number = || Decimal::parse(v).filter(|d| d.shortest().is_some());
+            document(v)
+                .or_else(|| number().map(|d| document_of_number(&d.to_string())))
+                .unwrap_or_else(|| Meaning::Text(v.to_string()))
+        }
         Value::Bits { len, bytes } => Meaning::Bits(*len, bytes.to_vec()),
         // Without the rule for sets a set is its spelling.
         Value::Set(v) => Meaning::Labels(vec![v.to_string()]),
@@ -303,11 +372,45 @@ fn as_double(value: &Value<'_>) -> Option<Meaning> {
             let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
             match whole.parse::<i64>() {
                 Ok(_) if fraction.bytes().all(|b| b == b'0') => exact(text),
-                _ => whole_or_float(text.parse().unwrap()),
+                // What is too large for a double is no infinity.
+                _ => Some(text.parse::<f64>().unwrap())
+                    .filter(|v| v.is_finite())
+                    .map_or_else(|| exact(text), whole_or_float),
             }
         })),
         _ => None,
     }
+}
+
+/// `None` for a number beyond the largest single.
+fn nearest_single(text: &str) -> Option<f64> {
+    Some(text.parse::<f32>().unwrap()).filter(|v| v.is_finite()).map(f64::from)
+}
+
+fn as_float(value: &Value<'_>, single: bool, signed_zero: bool) -> Option<Meaning> {
+    let signed = |v: f64| {
+        let is_negative_zero = v == 0.0 && v.is_sign_negative();
+        if signed_zero && is_negative_zero { Meaning::NegativeZero } else { whole_or_float(v) }
+    };
+    match value {
+        Value::F32(v) => Some(signed(f64::from(*v))),
+        Value::F64(v) if !single => Some(signed(*v)),
+        Value::F64(v) if v.is_finite() && !(*v as f32).is_finite() => Some(Meaning::Float(v.to_bits())),
+        Value::F64(v) => Some(signed(f64::from(*v as f32))),
+        Value::Decimal(v) if single => {
+            Some(special_or_float(v, |text| nearest_single(text).map_or_else(|| exact(text), whole_or_float)))
+        }
+        _ => as_double(value),
+    }
+}
+
+/// `-?digits(.digits)?` with every digit behind the point.
+fn scaled(text: &str) -> Meaning {
+    let (whole, fraction) =
+        text.trim_start_matches(['-', '+']).split_once('.').unwrap_or((text.trim_start_matches('-'), ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_start_matches('0').to_owned();
+    Meaning::Scaled(text.starts_with('-') && !digits.is_empty(), digits, fraction.len())
 }
 
 /// A double that is a whole number of up to 127 bits is that number.
@@ -504,6 +607,14 @@ fn unit(digits: u8) -> i128 {
 
 fn document(text: &str) -> Option<Meaning> {
     super::values::DOCUMENTS.iter().find(|(spelling, _)| *spelling == text).map(|(_, class)| Meaning::Document(*class))
+}
+
+/// Numbers are documents by what they are, whatever their spelling.
+fn document_of_number(text: &str) -> Meaning {
+    let number = exact(text);
+    let same = |spelling: &str| Decimal::parse(spelling).is_some_and(|v| special_or(&v, exact) == number);
+    let known = super::values::DOCUMENTS.iter().find(|(spelling, _)| same(spelling));
+    known.map_or(number, |(_, class)| Meaning::Document(*class))
 }
 
 fn labels(text: &str) -> Meaning {

@@ -8,6 +8,7 @@ use std::ops::Bound;
 use std::path::PathBuf;
 
 use switchback_engines::canon::cell::FORMAT_VERSION;
+use switchback_engines::canon::form::TextForm;
 use switchback_engines::canon::{self, Rounding, Rule};
 use switchback_engines::display::hex;
 use switchback_engines::nested::{Array, Dimension, Entry, Range};
@@ -81,6 +82,11 @@ fn rules() -> Vec<Rule> {
         Rule::Range { bound: Box::new(Rule::Double) },
         Rule::Multirange { bound: Box::new(Rule::Double) },
         Rule::Composite { fields: vec![Rule::Double, Rule::Text { trim_spaces: true }] },
+        Rule::ScaledNumber,
+        Rule::Float { single: true, signed_zero: true },
+        Rule::FormedText(TextForm { trim_spaces: true, ignore_case: true, nfc: true, empty_is_null: true }),
+        Rule::SwappedUuid,
+        Rule::JsonText,
     ]
 }
 

@@ -3,7 +3,10 @@
 use std::ops::Bound;
 
 use proptest::prelude::*;
+use switchback_engines::canon::declared::BoolRule;
+use switchback_engines::canon::form::TextForm;
 use switchback_engines::canon::json::canonicalize;
+use switchback_engines::canon::settings::BoolWords;
 use switchback_engines::canon::{Rounding, Rule};
 use switchback_engines::nested::{Array, Dimension, Entry, Range};
 use switchback_engines::table::Shape;
@@ -376,6 +379,7 @@ pub(super) fn rules() -> Vec<Rule> {
         Rule::Geometry,
         Rule::Vector,
     ]);
+    rules.extend(declared_rules());
     for rounding in [Rounding::HalfUp, Rounding::HalfFrom2000, Rounding::Down] {
         for digits in [0, 3, 6] {
             rules.push(Rule::Time { digits, rounding });
@@ -410,8 +414,48 @@ pub(super) fn rules() -> Vec<Rule> {
             | Rule::Map
             | Rule::Shape
             | Rule::Geometry
-            | Rule::Vector => {}
+            | Rule::Vector
+            | Rule::ScaledNumber
+            | Rule::Float { .. }
+            | Rule::FormedText(_)
+            | Rule::BoolWords(_)
+            | Rule::StoredBytes { .. }
+            | Rule::SwappedUuid
+            | Rule::JsonText
+            | Rule::AsStored
+            | Rule::ZeroDateIsNull(_) => {}
         }
+    }
+    rules
+}
+
+/// What settings make of the rules above.
+fn declared_rules() -> Vec<Rule> {
+    let form = |trim_spaces, ignore_case, nfc, empty_is_null| TextForm { trim_spaces, ignore_case, nfc, empty_is_null };
+    let words = |yes: &[&str], no: &[&str]| {
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        BoolWords { yes: owned(yes), no: owned(no) }
+    };
+    let rounding = Rounding::HalfUp;
+    let mut rules = vec![
+        Rule::ScaledNumber,
+        Rule::FormedText(form(true, false, false, true)),
+        Rule::FormedText(form(false, true, false, false)),
+        Rule::FormedText(form(false, false, true, false)),
+        Rule::FormedText(form(true, true, true, true)),
+        Rule::BoolWords(Box::new(BoolRule { words: words(&["a"], &[""]), form: form(false, false, false, false) })),
+        Rule::BoolWords(Box::new(BoolRule { words: words(&["a"], &["b"]), form: form(true, true, true, true) })),
+        Rule::StoredBytes { trim_zeros: false },
+        Rule::StoredBytes { trim_zeros: true },
+        Rule::SwappedUuid,
+        Rule::JsonText,
+        Rule::AsStored,
+        Rule::ZeroDateIsNull(Box::new(Rule::Date)),
+        Rule::ZeroDateIsNull(Box::new(Rule::Timestamp { digits: 0, rounding })),
+        Rule::ZeroDateIsNull(Box::new(Rule::Instant { digits: 3, rounding, naive_zone_minutes: 60 })),
+    ];
+    for single in [false, true] {
+        rules.extend([false, true].map(|signed_zero| Rule::Float { single, signed_zero }));
     }
     rules
 }

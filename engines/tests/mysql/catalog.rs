@@ -145,20 +145,17 @@ async fn estimates_follow_the_data(family: Family) {
     assert!(here.table("t").await.row_estimate < 1_000);
 }
 
+/// The servers here have no type that is not known, so one of a later server
+/// is made up.
 async fn an_unknown_type_is_named(family: Family) {
     let here = Here::new(family, "unknown").await;
-    let mut natives = vec!["point", "geometry"];
-    if family == Family::MySql {
-        natives.push("vector(3)");
-    }
-    for native in natives {
-        here.execute(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (id INT PRIMARY KEY, v {native})")).await;
-        let table = here.table("t").await;
-        assert_eq!(table.columns[1].logical, None, "{native}");
-        let Err(error) = here.engine.decoder(&table, &[0, 1]) else { panic!("{native} has a decoder") };
-        assert_eq!(error.to_string(), format!("`{}`.`v`: the type `{native}` cannot be compared", table.name));
-        assert!(here.engine.decoder(&table, &[0]).is_ok());
-    }
+    here.execute("CREATE TABLE t (id INT PRIMARY KEY, v INT)").await;
+    let mut table = here.table("t").await;
+    table.columns[1].native = "quaternion".to_owned();
+    table.columns[1].logical = None;
+    let Err(error) = here.engine.decoder(&table, &[0, 1]) else { panic!("it has a decoder") };
+    assert_eq!(error.to_string(), format!("`{}`.`v`: the type `quaternion` cannot be compared", table.name));
+    assert!(here.engine.decoder(&table, &[0]).is_ok());
 }
 
 async fn the_server_says_who_it_is(family: Family) {

@@ -5,6 +5,7 @@ mod catalog;
 mod connect;
 mod faults;
 mod hidden;
+mod nested;
 mod ranges;
 mod ranks;
 mod types;

@@ -378,18 +378,18 @@ async fn a_type_that_cannot_be_compared_is_an_error_that_names_it(side: Side) {
     let fixture = Fixture::new(
         side,
         "unknown",
-        "CREATE TYPE pair AS (a int, b int);
-         CREATE TABLE u (id int PRIMARY KEY, a int[], b point, c pair, d tsvector, e int4range)",
+        "CREATE TYPE granted AS (a int, b aclitem);
+         CREATE TABLE u (id int PRIMARY KEY, a aclitem, b aclitem[], c granted, d pg_node_tree)",
     )
     .await;
     let table = fixture.table("u").await;
-    for (i, native) in [(1, "integer[]"), (2, "point"), (3, "public.pair"), (4, "tsvector"), (5, "int4range")] {
+    for (i, native) in [(1, "aclitem"), (2, "aclitem[]"), (3, "public.granted"), (4, "pg_node_tree")] {
         assert_eq!(table.columns[i].logical, None);
         let error = fixture.postgres.decoder(&table, &[0, i]).err().expect("an error");
         match &error {
             Error::UnknownType { table, column, native: found } => {
                 assert_eq!((table.as_str(), found.as_str()), ("public.u", native));
-                assert_eq!(column, ["a", "b", "c", "d", "e"][i - 1]);
+                assert_eq!(column, ["a", "b", "c", "d"][i - 1]);
             }
             other => panic!("{other:?}"),
         }

@@ -3,7 +3,7 @@
 //! Names and literals are [`switchback_engines::sql`]'s; here is how a script
 //! begins and ends, and how a row is found by its values.
 
-use switchback_engines::sql::{literal, name};
+use switchback_engines::sql::{is_null, literal, name};
 use switchback_engines::{Column, Engine, Flavor, Logical, OwnedValue, Table, Value};
 
 /// The target's engine, and which server of its family.
@@ -114,7 +114,7 @@ impl Dialect {
     pub(super) fn is(self, column: &Column, value: &OwnedValue, duplicates: bool) -> String {
         let quoted = name(self.engine, &column.name);
         if value.is_null() {
-            return format!("{quoted} IS NULL");
+            return is_null(self.engine, column);
         }
         match self.engine {
             Engine::Postgres => postgres_is(&quoted, column, value),
@@ -144,6 +144,10 @@ impl Dialect {
                 }
                 condition
             }
+            // The servers compare neither with all of their bytes.
+            (Value::Geometry { .. } | Value::Vector(_), _) => {
+                format!("HEX({quoted}) = HEX({})", text(value))
+            }
             _ => format!("{quoted} = {}", text(value)),
         }
     }
@@ -172,6 +176,11 @@ fn postgres_is(quoted: &str, column: &Column, value: &OwnedValue) -> String {
     match value {
         // The type `json` has no equality, and its text is what was stored.
         Value::Json(_) if column.logical == Some(Logical::Json { ordered: true }) => format!("{quoted}::text = {text}"),
+        // Not by `=`: some of these types have none, a circle equals another of its
+        // area, and what they are made of may be what `=` takes for the same.
+        _ if by_its_text(column) => {
+            format!("{quoted}::text = ({text}::{})::text", postgres_type(column))
+        }
         // A month equals 30 days to the server.
         Value::Interval { .. } => format!("{quoted}::text = ({text}::interval)::text"),
         Value::Text(_) if column.native.starts_with("citext") => format!("{quoted}::text = {text}"),
@@ -180,6 +189,29 @@ fn postgres_is(quoted: &str, column: &Column, value: &OwnedValue) -> String {
         }
         _ => format!("{quoted} = {text}"),
     }
+}
+
+/// Whether the server tells two values apart by their text alone.
+fn by_its_text(column: &Column) -> bool {
+    matches!(
+        column.logical,
+        Some(
+            Logical::Array { .. }
+                | Logical::Range { .. }
+                | Logical::Multirange { .. }
+                | Logical::Composite { .. }
+                | Logical::Map
+                | Logical::Shape { .. }
+                | Logical::Geometry { .. }
+                | Logical::Vector { .. }
+                | Logical::Notation { .. }
+        )
+    ) || postgres_type(column) == "xml"
+}
+
+/// The column's type, or that of its domain.
+fn postgres_type(column: &Column) -> &str {
+    column.native.split_once(" (domain ").map_or(column.native.as_str(), |(base, _)| base)
 }
 
 /// Whether the column has a collation that may take different texts for equal.

@@ -6,10 +6,11 @@
 //! and never a wrong row.
 
 use std::borrow::Cow;
+use std::ops::Bound;
 
 use switchback_engines::canon::text as iso;
 use switchback_engines::canon::{self, Rule, cell};
-use switchback_engines::{Column, Date, Decimal, Engine, Logical, Moment, OwnedValue, Value, display};
+use switchback_engines::{Column, Date, Decimal, Element, Engine, Logical, Moment, OwnedValue, Range, Value, display};
 
 const MICROS_PER_MINUTE: i64 = 60_000_000;
 const MICROS_PER_DAY: i64 = 86_400_000_000;
@@ -384,9 +385,30 @@ fn in_type(logical: &Logical, value: &OwnedValue) -> bool {
         (Logical::Binary { bytes: max } | Logical::Bytes { bytes_max: Some(max) }, Value::Bytes(v)) => {
             v.len() <= *max as usize
         }
+        (Logical::Array { element }, Value::Array(v)) => v.elements.iter().all(|v| part_in_type(element, v)),
+        (Logical::Range { bound }, Value::Range(v)) => range_in_type(bound, v),
+        (Logical::Multirange { bound }, Value::Multirange(v)) => v.iter().all(|v| range_in_type(bound, v)),
+        (Logical::Composite { fields }, Value::Composite(v)) => {
+            fields.iter().zip(v).all(|(field, v)| part_in_type(&field.element, v))
+        }
         (Logical::Bool, Value::Bool(_)) => true,
         (Logical::Bool, _) => false,
         _ => true,
+    }
+}
+
+fn part_in_type(element: &Element, value: &OwnedValue) -> bool {
+    value.is_null() || in_type(&element.logical, value)
+}
+
+fn range_in_type(bound: &Element, range: &Range<'static>) -> bool {
+    let fits = |of: &Bound<OwnedValue>| match of {
+        Bound::Included(v) | Bound::Excluded(v) => in_type(&bound.logical, v),
+        Bound::Unbounded => true,
+    };
+    match range {
+        Range::Empty => true,
+        Range::Span { lower, upper } => fits(lower) && fits(upper),
     }
 }
 

@@ -211,3 +211,166 @@ impl<'a> Feed<'a> {
         Ok(self.hashing.end())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicU64};
+
+    use proptest::prelude::*;
+    use switchback_engines::canon::Rule;
+    use switchback_engines::{DecodeRows, Value};
+
+    use super::super::hash::{HashKey, RowHasher};
+    use super::super::read::{Counters, Overflow};
+    use super::super::rows::RangeRows;
+    use super::*;
+
+    /// A row is a length and as many bytes: the first of them is its key.
+    struct Lengths;
+
+    impl DecodeRows for Lengths {
+        fn decode(&self, batch: &RawBatch, row: &mut dyn FnMut(&[Value<'_>])) -> Result<(), switchback_engines::Error> {
+            let mut start = 0;
+            for end in self.row_ends(batch).unwrap() {
+                let value = |at: std::ops::Range<usize>| Value::Bytes(Cow::Borrowed(&batch.bytes[at]));
+                row(&[value(start + 1..start + 2), value(start + 2..end)]);
+                start = end;
+            }
+            Ok(())
+        }
+
+        fn layout(&self) -> Option<String> {
+            Some("lengths".to_owned())
+        }
+
+        fn row_ends(&self, batch: &RawBatch) -> Option<Vec<usize>> {
+            let mut ends = Vec::new();
+            let mut at = 0;
+            while at < batch.bytes.len() {
+                at += 1 + usize::from(batch.bytes[at]);
+                ends.push(at);
+            }
+            (at == batch.bytes.len()).then_some(ends)
+        }
+    }
+
+    struct Unbounded;
+
+    impl Overflow for Unbounded {
+        fn bytes_max(&self) -> usize {
+            usize::MAX
+        }
+
+        fn take(&self, _rows: &RangeRows) -> std::io::Result<()> {
+            unreachable!("nothing overflows")
+        }
+    }
+
+    type Row = (u8, Vec<u8>);
+
+    fn batches(rows: &[Row], sizes: &[usize]) -> Vec<RawBatch> {
+        let mut rest = rows;
+        let mut batches = Vec::new();
+        for size in sizes.iter().cycle() {
+            let (some, later) = rest.split_at((*size).min(rest.len()));
+            let mut batch = RawBatch { bytes: Vec::new(), row_count: some.len() };
+            for (key, value) in some {
+                batch.bytes.push(u8::try_from(value.len() + 1).unwrap());
+                batch.bytes.push(*key);
+                batch.bytes.extend_from_slice(value);
+            }
+            batches.push(batch);
+            rest = later;
+            if rest.is_empty() {
+                return batches;
+            }
+        }
+        batches
+    }
+
+    fn hasher() -> RowHasher {
+        let rules = [Rule::Bytes { trim_zeros: false }, Rule::Bytes { trim_zeros: false }];
+        RowHasher { decoder: Arc::new(Lengths), rules: rules.into(), key_len: 1, key: HashKey::fixed() }
+    }
+
+    async fn in_lockstep(source: Vec<RawBatch>, target: Vec<RawBatch>) -> (SideRead, SideRead) {
+        let (hasher, pool) = (hasher(), rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
+        let (n, overflowed) = (AtomicU64::new(0), AtomicBool::new(false));
+        let counters = Counters { rows: &n, bytes: &n, all_bytes: &n, overflowed: &overflowed };
+        let feed = |batches: Vec<RawBatch>| {
+            let (sender, receiver) = mpsc::channel(batches.len().max(1));
+            batches.into_iter().for_each(|batch| sender.try_send(batch).unwrap());
+            Feed::new(receiver, Hashing::of(&hasher, &pool, Arc::new(Unbounded), counters))
+        };
+        compare(feed(source), feed(target)).await.unwrap()
+    }
+
+    /// How often each row is on the source, less how often on the target.
+    fn net(source: &RangeRows, target: &RangeRows) -> BTreeMap<(Vec<u8>, u128), i64> {
+        let mut net = BTreeMap::new();
+        for (rows, by) in [(source, 1), (target, -1)] {
+            for (identity, hash) in rows.iter() {
+                *net.entry((identity.to_vec(), hash)).or_default() += by;
+            }
+        }
+        net.retain(|_, count| *count != 0);
+        net
+    }
+
+    fn edited(rows: &[Row], edits: &[(prop::sample::Index, u8)]) -> Vec<Row> {
+        let mut rows = rows.to_vec();
+        for (at, edit) in edits {
+            if rows.is_empty() {
+                break;
+            }
+            let at = at.index(rows.len());
+            match edit % 4 {
+                0 => drop(rows.remove(at)),
+                1 => rows[at].1.push(*edit),
+                2 => rows.insert(at, (*edit, vec![*edit])),
+                _ => rows.swap(0, at),
+            }
+        }
+        rows
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_passed_over_changes_no_difference(
+            rows in prop::collection::vec((any::<u8>(), prop::collection::vec(0u8..3, 0..4)), 0..200),
+            edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..40),
+            sizes in (prop::collection::vec(1usize..40, 1..4), prop::collection::vec(1usize..40, 1..4)),
+        ) {
+            let others = edited(&rows, &edits);
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let (source, target) =
+                runtime.block_on(in_lockstep(batches(&rows, &sizes.0), batches(&others, &sizes.1)));
+            let hash_all = |rows: &[Row]| {
+                let mut all = RangeRows::default();
+                batches(rows, &[50]).iter().for_each(|batch| all.append(&hasher().hash_batch(batch).unwrap()));
+                all
+            };
+            let (all, all_others) = (hash_all(&rows), hash_all(&others));
+            prop_assert_eq!(net(&source.rows, &target.rows), net(&all, &all_others));
+            prop_assert_eq!(source.digest.count, rows.len() as u64);
+            prop_assert_eq!(target.digest.count, others.len() as u64);
+            let gap = |a: u128, b: u128| a.wrapping_sub(b);
+            prop_assert_eq!(gap(source.digest.sum, target.digest.sum), gap(all.digest.sum, all_others.digest.sum));
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_that_are_the_same_are_not_hashed() {
+        let rows: Vec<Row> = (0..=255).map(|key| (key, vec![key; 9])).collect();
+        let mut others = rows.clone();
+        others[100].1[0] = 0;
+        others.remove(200);
+        let (source, target) = in_lockstep(batches(&rows, &[70]), batches(&others, &[41])).await;
+        assert_eq!((source.rows.len(), target.rows.len()), (2, 1));
+        let (source, target) = in_lockstep(batches(&rows, &[70]), batches(&rows, &[70])).await;
+        assert_eq!((source.rows.len(), target.rows.len()), (0, 0));
+    }
+}

@@ -115,6 +115,16 @@ impl<'a> Hashing<'a> {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn of(
+        hasher: &'a RowHasher,
+        pool: &'a rayon::ThreadPool,
+        overflow: Arc<dyn Overflow>,
+        counters: Counters<'a>,
+    ) -> Self {
+        Self { side: SideRead::default(), hasher, pool, overflow, counters }
+    }
+
     pub(super) fn decoder(&self) -> &dyn DecodeRows {
         &*self.hasher.decoder
     }

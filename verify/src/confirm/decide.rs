@@ -16,6 +16,10 @@ pub(crate) struct Readings {
     pub(crate) plan: Arc<TablePlan>,
     pub(crate) source: Fetched,
     pub(crate) target: Fetched,
+    /// The first reading passed over rows that both sides have. None of them has
+    /// the identity of a candidate, if unique keys are unique; as indexes break,
+    /// no row is called in sync by that reading alone.
+    pub(crate) first_in_part: bool,
     pub(crate) first_seen: DateTime<Utc>,
     pub(crate) decided: DateTime<Utc>,
 }
@@ -53,7 +57,10 @@ impl Readings {
         for mut candidate in candidates {
             let (source, target) = (self.source.of(&candidate.identity), self.target.of(&candidate.identity));
             let (s2, t) = (hashes(source), hashes(target));
-            let way = way(candidate.source.as_ref(), &s2, &t);
+            let way = match way(candidate.source.as_ref(), &s2, &t) {
+                Way::InSync if t != s2 && self.first_in_part && !candidate.moved => Way::Hot,
+                way => way,
+            };
             if way == Way::InSync {
                 decided.in_sync += 1;
                 continue;

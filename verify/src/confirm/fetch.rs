@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use switchback_engines::canon::cell;
 use switchback_engines::{Error, KeyValues, RawBatch, Scope, pack};
 use tokio::sync::mpsc;
@@ -31,9 +32,9 @@ pub(crate) struct Row {
     pub(crate) hash: u128,
     /// How many rows are the same as this one.
     pub(crate) count: u64,
-    /// The identity, and behind it the row's values, packed. In one piece, as
-    /// there may be a hundred thousand.
-    bytes: Box<[u8]>,
+    /// The identity, and behind it the row's values, packed: a part of what was
+    /// kept of a whole batch, as there may be a hundred thousand rows.
+    bytes: Bytes,
     identity_len: usize,
 }
 
@@ -232,7 +233,8 @@ fn pick(
 ) -> switchback_engines::Result<Picked> {
     let mut picked = Picked::default();
     let mut cells = Vec::with_capacity(256);
-    let mut bytes = Vec::with_capacity(256);
+    let mut bytes = Vec::new();
+    let mut kept = Vec::new();
     hasher.decoder.decode(batch, &mut |values| {
         picked.decoded += 1;
         let (identity_len, hash) = hasher.row(values, &mut cells);
@@ -241,11 +243,15 @@ fn pick(
         if !is_wanted && !keeps_odd {
             return;
         }
-        bytes.clear();
+        let start = bytes.len();
         bytes.extend_from_slice(&identity);
         values.iter().for_each(|value| pack::pack(value, &mut bytes));
-        let row = Row { hash, count: 1, bytes: Box::from(bytes.as_slice()), identity_len: identity.len() };
-        if is_wanted { picked.wanted.push(row) } else { picked.odd.push(row) }
+        kept.push((is_wanted, hash, identity.len(), start..bytes.len()));
     })?;
+    let bytes = Bytes::from(bytes);
+    for (is_wanted, hash, identity_len, at) in kept {
+        let row = Row { hash, count: 1, bytes: bytes.slice(at), identity_len };
+        if is_wanted { picked.wanted.push(row) } else { picked.odd.push(row) }
+    }
     Ok(picked)
 }

@@ -62,6 +62,8 @@ pub(crate) struct Confirmer {
     pub(crate) source: Arc<SideAccess>,
     pub(crate) target: Arc<SideAccess>,
     pub(crate) pool: Arc<rayon::ThreadPool>,
+    /// See [`Readings::first_in_part`].
+    pub(crate) first_in_part: bool,
     /// Keys of target rows that were reported as one half of a collision.
     pub(crate) collided: Mutex<HashSet<Box<[u8]>>>,
 }
@@ -164,7 +166,14 @@ impl Confirmer {
         // A look-up's rows are few, and which of them collide is one question.
         let at_once = if odd_targets.is_empty() { DECIDED_AT_ONCE } else { candidates.len().max(1) };
         let plan = Arc::clone(&self.source.plan);
-        let readings = Arc::new(Readings { plan, source, target, first_seen: round.first_seen, decided: Utc::now() });
+        let readings = Arc::new(Readings {
+            plan,
+            source,
+            target,
+            first_in_part: self.first_in_part,
+            first_seen: round.first_seen,
+            decided: Utc::now(),
+        });
         let mut odd_targets = Some(odd_targets);
         let mut rest = candidates.into_iter();
         loop {

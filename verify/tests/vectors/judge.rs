@@ -121,7 +121,7 @@ impl<'a> Judge<'a> {
             *self.judgement.compared.entry(table.corner.id.clone()).or_default() += 1;
             if let Some(message) = mismatch(row, (s, t), found.remove(&row.id), outcome) {
                 let shown = |values: Option<&String>| values.map_or("–", String::as_str).to_owned();
-                let values = (shown(row.source.0.get(&s)), shown(row.target.0.get(&t)));
+                let values = (shown(row.source.sql.get(&s)), shown(row.target.sql.get(&t)));
                 self.wrong(format!("{place}: {} | {}", values.0, values.1), message);
             }
         }
@@ -206,6 +206,12 @@ fn refusal_messages(outcome: &TableOutcome, kind: RefusalKind) -> Vec<String> {
         ],
         RefusalKind::NoCommonMeaning => vec![Incomparable::NoCommonMeaning { source_native, target_native }],
         RefusalKind::ZoneNeeded => vec![Incomparable::ZoneNeeded { source_native, target_native }],
+        // Which policy it was is for the case to make plain.
+        RefusalKind::Strict => {
+            return vec![format!(
+                "column `v` is not compared: `{source_native}` and `{target_native}` are comparable only under"
+            )];
+        }
         RefusalKind::Undecodable => {
             let on = [&outcome.source, &outcome.target].into_iter().flatten();
             return on.map(|table| format!("`{table}`.`v`: ")).collect();
@@ -222,7 +228,7 @@ fn mismatch(
     outcome: &TableOutcome,
 ) -> Option<String> {
     let expected = row.expected(source, target);
-    let was = found.map_or_else(|| "equal".to_owned(), |d| described(d));
+    let was = found.map_or_else(|| "equal".to_owned(), described);
     let matches = match (expected, found) {
         (_, Some(d)) if d.status != Status::Confirmed => false,
         (Expected::Equal { by: Some(by) }, None) => {

@@ -190,7 +190,7 @@ fn scripts(suite: &Suite, dialect: Dialect, side: Side) -> Vec<Script> {
         let Some(native) = types.get(&dialect) else { continue };
         let inserts = table.comparisons.iter().filter_map(|row| {
             let literal = if side == Side::Source { row.source } else { row.target };
-            let sql = literal.0.get(&dialect)?;
+            let sql = literal.sql.get(&dialect)?;
             Some(format!("INSERT INTO {} VALUES ({}, {sql})", table.name, row.id))
         });
         scripts.push(Script {
@@ -208,7 +208,7 @@ fn scripts(suite: &Suite, dialect: Dialect, side: Side) -> Vec<Script> {
             Side::Target => (&case.target, &case.target_rows),
         };
         let (Some(body), table) = (tables.get(&dialect), key_table(corner, case)) else { continue };
-        let values = rows.iter().filter_map(|row| row.0.get(&dialect));
+        let values = rows.iter().filter_map(|row| row.sql.get(&dialect));
         scripts.push(Script {
             types: None,
             prepare: prepare(dialect, &case.prepare),

@@ -27,6 +27,11 @@ use stage::Stages;
 use switchback_benches::machine::{self, Machine};
 use switchback_benches::record;
 
+/// As the `switchback` binary has it.
+#[cfg(unix)]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> Result<()> {
     if let Some(task) = contender::own_task()? {

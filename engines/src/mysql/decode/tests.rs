@@ -123,10 +123,10 @@ fn a_row_has_no_more_and_no_less_than_its_columns() {
     assert!(one(int.clone(), &[]).is_err());
     assert!(one(int.clone(), &[7, 7]).is_err());
     // NULL takes no bytes; the third bit is the first column's.
-    assert_eq!(decoded(&decoder(&[int.clone()]), frame(&[0, 4])).unwrap(), [[Value::Null]]);
-    assert!(decoded(&decoder(&[int.clone()]), frame(&[1, 0, 7])).is_err());
-    assert!(decoded(&decoder(&[int.clone()]), frame(&[])).is_err());
-    assert!(decoded(&decoder(&[int.clone()]), vec![9, 0]).is_err());
+    assert_eq!(decoded(&decoder(std::slice::from_ref(&int)), frame(&[0, 4])).unwrap(), [[Value::Null]]);
+    assert!(decoded(&decoder(std::slice::from_ref(&int)), frame(&[1, 0, 7])).is_err());
+    assert!(decoded(&decoder(std::slice::from_ref(&int)), frame(&[])).is_err());
+    assert!(decoded(&decoder(std::slice::from_ref(&int)), vec![9, 0]).is_err());
     // Nothing was asked for, so a row is no more than that it exists.
     assert_eq!(decoded(&decoder(&[]), frame(&[0, 0, 1, 0, 0, 0])).unwrap(), [Vec::<OwnedValue>::new()]);
 }

@@ -1,0 +1,547 @@
+//! The cases as data: types, literals in each dialect, and what they are with a
+//! setting and without it.
+
+use Seen::{Apart, Equal, Refused};
+
+/// What a comparison says of a cell, or of a column that can't be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    Equal,
+    Apart,
+    Refused,
+}
+
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) source: &'static str,
+    pub(super) target: &'static str,
+    /// As in the config: of a table, or of a column.
+    pub(super) settings: &'static str,
+    /// The setting that takes it back.
+    pub(super) back: &'static str,
+    /// Literals of the source and the target, and what they are without the
+    /// setting and with it.
+    pub(super) rows: &'static [(&'static str, &'static str, Seen, Seen)],
+}
+
+/// In an order that every dialect's quoting allows.
+pub(super) const TO_MARIADB: &[Case] = &[
+    Case {
+        name: "trims",
+        source: "text",
+        target: "varchar(20)",
+        settings: r#"{"trim_spaces":true}"#,
+        back: r#"{"trim_spaces":false}"#,
+        rows: &[
+            ("'a'", "'a  '", Apart, Equal),
+            ("'a'", "' a'", Apart, Apart),
+            ("'a'", "concat('a', char(9))", Apart, Apart),
+            ("'  '", "''", Apart, Equal),
+            ("NULL", "' '", Apart, Apart),
+        ],
+    },
+    Case {
+        name: "folds",
+        source: "varchar(20)",
+        target: "varchar(20)",
+        settings: r#"{"ignore_case":true}"#,
+        back: r#"{"ignore_case":false}"#,
+        rows: &[
+            ("'Straße'", "'STRASSE'", Apart, Equal),
+            ("'ÄÖ'", "'äö'", Apart, Equal),
+            ("'e'", "'é'", Apart, Apart),
+            ("'a'", "'a '", Apart, Apart),
+        ],
+    },
+    Case {
+        name: "composes",
+        source: "varchar(20)",
+        target: "varchar(20)",
+        settings: r#"{"normalize":"nfc"}"#,
+        back: r#"{"normalize":"none"}"#,
+        rows: &[
+            ("U&'\\00e9'", "_utf8mb4 x'65CC81'", Apart, Equal),
+            ("U&'\\00c9'", "_utf8mb4 x'65CC81'", Apart, Apart),
+            ("'fi'", "'ﬁ'", Apart, Apart),
+        ],
+    },
+    Case {
+        name: "folds_and_composes",
+        source: "varchar(20)",
+        target: "varchar(20)",
+        settings: r#"{"normalize":"nfc","ignore_case":true}"#,
+        back: r#"{"normalize":"none","ignore_case":false}"#,
+        rows: &[("U&'\\00c9'", "_utf8mb4 x'65CC81'", Apart, Equal), ("'E'", "_utf8mb4 x'65CC81'", Apart, Apart)],
+    },
+    Case {
+        name: "empties",
+        source: "text",
+        target: "text",
+        settings: r#"{"empty_is_null":true}"#,
+        back: r#"{"empty_is_null":false}"#,
+        rows: &[
+            ("''", "NULL", Apart, Equal),
+            ("NULL", "''", Apart, Equal),
+            ("' '", "NULL", Apart, Apart),
+            ("'NULL'", "NULL", Apart, Apart),
+        ],
+    },
+    Case {
+        name: "empties_padded",
+        source: "char(5)",
+        target: "varchar(5)",
+        settings: r#"{"empty_is_null":true}"#,
+        back: r#"{"empty_is_null":false}"#,
+        rows: &[("''", "NULL", Apart, Equal), ("'a'", "'a'", Equal, Equal)],
+    },
+    Case {
+        name: "shortens",
+        source: "timestamp(6)",
+        target: "datetime(6)",
+        settings: r#"{"time_digits":3}"#,
+        back: r#"{"time_digits":6}"#,
+        rows: &[
+            ("'2024-05-01 10:00:00.123400'", "'2024-05-01 10:00:00.123000'", Apart, Equal),
+            ("'2024-05-01 10:00:00.123600'", "'2024-05-01 10:00:00.124000'", Apart, Equal),
+            ("'2024-05-01 10:00:00.123600'", "'2024-05-01 10:00:00.123000'", Apart, Apart),
+            ("'2024-05-01 10:00:00.123499'", "'2024-05-01 10:00:00.123500'", Apart, Apart),
+        ],
+    },
+    Case {
+        name: "cuts",
+        source: "time(6)",
+        target: "time(6)",
+        settings: r#"{"time_digits":0,"time_rounding":"down"}"#,
+        back: r#"{"time_digits":6,"time_rounding":"nearest"}"#,
+        rows: &[("'10:00:00.999999'", "'10:00:00'", Apart, Equal), ("'10:00:00.999999'", "'10:00:01'", Apart, Apart)],
+    },
+    Case {
+        name: "strict_precision",
+        source: "timestamp(6)",
+        target: "datetime(3)",
+        settings: r#"{"strict":["time_precision"]}"#,
+        back: r#"{"lenient":["time_precision"]}"#,
+        rows: &[
+            ("'2024-05-01 10:00:00.123456'", "'2024-05-01 10:00:00.123'", Equal, Apart),
+            ("'2024-05-01 10:00:00.123000'", "'2024-05-01 10:00:00.123'", Equal, Equal),
+        ],
+    },
+    Case {
+        name: "strict_scale",
+        source: "numeric",
+        target: "decimal(10,2)",
+        settings: r#"{"strict":["decimal_scale"]}"#,
+        back: r#"{"lenient":["decimal_scale"]}"#,
+        rows: &[
+            ("1.1", "1.10", Equal, Apart),
+            ("1.10", "1.10", Equal, Equal),
+            ("-0.00", "0.00", Equal, Equal),
+            ("0", "0.00", Equal, Apart),
+            ("1.11", "1.10", Apart, Apart),
+        ],
+    },
+    Case {
+        name: "strict_integer_scale",
+        source: "bigint",
+        target: "decimal(20,0)",
+        settings: r#"{"strict":["decimal_scale"]}"#,
+        back: r#"{"lenient":["decimal_scale"]}"#,
+        rows: &[("9223372036854775807", "9223372036854775807", Equal, Equal), ("100", "100", Equal, Equal)],
+    },
+    Case {
+        name: "strict_padding",
+        source: "char(5)",
+        target: "varchar(5)",
+        settings: r#"{"strict":["char_padding"]}"#,
+        back: r#"{"lenient":["char_padding"]}"#,
+        rows: &[("'a'", "'a'", Equal, Apart), ("'abcde'", "'abcde'", Equal, Equal)],
+    },
+    Case {
+        name: "strict_json_text",
+        source: "json",
+        target: "json",
+        settings: r#"{"strict":["json_meaning"]}"#,
+        back: r#"{"lenient":["json_meaning"]}"#,
+        rows: &[
+            (r#"'{"a":1,"b":2}'"#, r#"'{"b":2, "a":1}'"#, Equal, Apart),
+            (r#"'{"a":1.0}'"#, r#"'{"a":1.0}'"#, Equal, Equal),
+            (r#"'{"a":1}'"#, r#"'{"a":2}'"#, Apart, Apart),
+        ],
+    },
+    Case {
+        name: "strict_json_parsed",
+        source: "jsonb",
+        target: "json",
+        settings: r#"{"strict":["json_meaning"]}"#,
+        back: r#"{"lenient":["json_meaning"]}"#,
+        rows: &[(r#"'{"a":1}'"#, r#"'{"a": 1}'"#, Equal, Refused)],
+    },
+    Case {
+        name: "strict_bool",
+        source: "boolean",
+        target: "tinyint(1)",
+        settings: r#"{"strict":["bool_as_int"]}"#,
+        back: r#"{"lenient":["bool_as_int"]}"#,
+        rows: &[("true", "1", Equal, Refused), ("true", "2", Apart, Refused)],
+    },
+    Case {
+        name: "strict_float_decimal",
+        source: "double precision",
+        target: "decimal(10,2)",
+        settings: r#"{"strict":["decimal_as_float"]}"#,
+        back: r#"{"lenient":["decimal_as_float"]}"#,
+        rows: &[("0.1", "0.10", Equal, Refused)],
+    },
+    Case {
+        name: "strict_date",
+        source: "date",
+        target: "datetime",
+        settings: r#"{"strict":["date_as_midnight"]}"#,
+        back: r#"{"lenient":["date_as_midnight"]}"#,
+        rows: &[("'2024-05-01'", "'2024-05-01 00:00:00'", Equal, Refused)],
+    },
+    Case {
+        name: "amounts",
+        source: "numeric(12,4)",
+        target: "decimal(12,4)",
+        settings: r#"{"absolute":"0.01"}"#,
+        back: r#"{"absolute":0}"#,
+        rows: &[
+            ("1.0000", "1.0100", Apart, Equal),
+            ("1.0000", "1.0101", Apart, Apart),
+            ("-0.0050", "0.0050", Apart, Equal),
+            ("-0.0051", "0.0050", Apart, Apart),
+            ("NULL", "0", Apart, Apart),
+            ("'NaN'", "0", Apart, Apart),
+        ],
+    },
+    Case {
+        name: "amounts_of_integers",
+        source: "bigint",
+        target: "decimal(20,0)",
+        settings: r#"{"absolute":1}"#,
+        back: r#"{"absolute":0}"#,
+        rows: &[
+            ("9223372036854775807", "9223372036854775806", Apart, Equal),
+            ("9223372036854775807", "9223372036854775805", Apart, Apart),
+        ],
+    },
+    Case {
+        name: "shares",
+        source: "double precision",
+        target: "double",
+        settings: r#"{"relative":1e-9}"#,
+        back: r#"{"relative":0}"#,
+        rows: &[
+            ("1000", "1000.000000999", Apart, Equal),
+            ("1000", "1000.000001001", Apart, Apart),
+            ("-1000", "-1000.000000999", Apart, Equal),
+            ("0", "1e-300", Apart, Apart),
+            ("'Infinity'", "1.7976931348623157e308", Apart, Apart),
+        ],
+    },
+    Case {
+        name: "steps",
+        source: "double precision",
+        target: "double",
+        settings: r#"{"ulps":4}"#,
+        back: r#"{"ulps":0}"#,
+        rows: &[
+            ("1", "1.0000000000000008882", Apart, Equal),
+            ("1", "1.0000000000000011103", Apart, Apart),
+            ("-5e-324", "1.5e-323", Apart, Equal),
+            ("-1e-323", "1.5e-323", Apart, Apart),
+            ("'NaN'", "1", Apart, Apart),
+        ],
+    },
+    Case {
+        name: "steps_of_singles",
+        source: "real",
+        target: "float",
+        settings: r#"{"ulps":1}"#,
+        back: r#"{"ulps":0}"#,
+        rows: &[("1", "1.00000012", Apart, Equal), ("1", "1.00000024", Apart, Apart)],
+    },
+    Case {
+        name: "singles",
+        source: "real",
+        target: "double",
+        settings: r#"{"compare_as":"float32"}"#,
+        back: r#"{"compare_as":"declared"}"#,
+        rows: &[
+            ("0.1", "0.1", Apart, Equal),
+            ("0.5", "0.5", Equal, Equal),
+            ("0.1", "0.10000001", Apart, Apart),
+            ("'Infinity'", "1e39", Apart, Apart),
+        ],
+    },
+    Case {
+        name: "words",
+        source: "boolean",
+        target: "varchar(5)",
+        settings: r#"{"bool_words":{"true":["Y","yes"],"false":["N",""]}}"#,
+        back: r#"{"bool_words":{}}"#,
+        rows: &[
+            ("true", "'Y'", Refused, Equal),
+            ("true", "'yes'", Refused, Equal),
+            ("false", "''", Refused, Equal),
+            ("true", "'N'", Refused, Apart),
+            ("true", "'y'", Refused, Apart),
+            ("true", "'1'", Refused, Apart),
+            ("NULL", "''", Refused, Apart),
+        ],
+    },
+    Case {
+        name: "words_folded",
+        source: "boolean",
+        target: "char(5)",
+        settings: r#"{"bool_words":{"true":["Yes"],"false":["No"]},"ignore_case":true}"#,
+        back: r#"{"bool_words":{},"ignore_case":false}"#,
+        rows: &[("true", "'YES'", Refused, Equal), ("false", "'no'", Refused, Equal), ("true", "'no'", Refused, Apart)],
+    },
+];
+
+pub(super) const FROM_MYSQL: &[Case] = &[
+    Case {
+        name: "zero_dates",
+        source: "date",
+        target: "date",
+        settings: r#"{"zero_date_is_null":true}"#,
+        back: r#"{"zero_date_is_null":false}"#,
+        rows: &[
+            ("'0000-00-00'", "NULL", Apart, Equal),
+            ("'2024-02-00'", "NULL", Apart, Apart),
+            ("'0000-00-00'", "'0001-01-01'", Apart, Apart),
+            ("NULL", "NULL", Equal, Equal),
+        ],
+    },
+    Case {
+        name: "zero_times",
+        source: "datetime(3)",
+        target: "timestamp(3)",
+        settings: r#"{"zero_date_is_null":true}"#,
+        back: r#"{"zero_date_is_null":false}"#,
+        rows: &[
+            ("'0000-00-00 00:00:00'", "NULL", Apart, Equal),
+            ("'0000-00-00 10:00:00'", "NULL", Apart, Apart),
+            ("'2024-05-01 10:00:00'", "'2024-05-01 10:00:00'", Equal, Equal),
+        ],
+    },
+    Case {
+        name: "swapped_uuids",
+        source: "binary(16)",
+        target: "uuid",
+        settings: r#"{"uuid_layout":"time_swapped"}"#,
+        back: r#"{"uuid_layout":"plain"}"#,
+        rows: &[
+            (
+                "uuid_to_bin('6ccd780c-baba-1026-9564-5b8c656024db', 1)",
+                "'6ccd780c-baba-1026-9564-5b8c656024db'",
+                Apart,
+                Equal,
+            ),
+            (
+                "uuid_to_bin('6ccd780c-baba-1026-9564-5b8c656024db', 0)",
+                "'6ccd780c-baba-1026-9564-5b8c656024db'",
+                Equal,
+                Apart,
+            ),
+        ],
+    },
+    Case {
+        name: "strict_zeros",
+        source: "binary(4)",
+        target: "bytea",
+        settings: r#"{"strict":["binary_padding"]}"#,
+        back: r#"{"lenient":["binary_padding"]}"#,
+        rows: &[("'a'", "'\\x61'", Equal, Apart), ("'a'", "'\\x61000000'", Equal, Equal)],
+    },
+    Case {
+        name: "strict_enum",
+        source: "enum('x','y')",
+        target: "text",
+        settings: r#"{"strict":["enum_label"]}"#,
+        back: r#"{"lenient":["enum_label"]}"#,
+        rows: &[("'x'", "'x'", Equal, Refused)],
+    },
+    Case {
+        name: "enums_fold",
+        source: "enum('x','y')",
+        target: "text",
+        settings: r#"{"ignore_case":true}"#,
+        back: r#"{"ignore_case":false}"#,
+        rows: &[("'x'", "'X'", Apart, Equal), ("'x'", "'Y'", Apart, Apart)],
+    },
+    Case {
+        name: "strict_set",
+        source: "set('x','y')",
+        target: "text",
+        settings: r#"{"strict":["set_members"]}"#,
+        back: r#"{"lenient":["set_members"]}"#,
+        rows: &[("'x,y'", "'y,x'", Equal, Refused)],
+    },
+    Case {
+        name: "strict_bits",
+        source: "bit(4)",
+        target: "integer",
+        settings: r#"{"strict":["bits_as_int"]}"#,
+        back: r#"{"lenient":["bits_as_int"]}"#,
+        rows: &[("b'0101'", "5", Equal, Refused)],
+    },
+    Case {
+        name: "strict_uuid",
+        source: "char(36)",
+        target: "uuid",
+        settings: r#"{"strict":["uuid_spelling"]}"#,
+        back: r#"{"lenient":["uuid_spelling"]}"#,
+        rows: &[("'6CCD780C-BABA-1026-9564-5B8C656024DB'", "'6ccd780c-baba-1026-9564-5b8c656024db'", Equal, Refused)],
+    },
+    Case {
+        name: "strict_text_bytes",
+        source: "varchar(4)",
+        target: "bytea",
+        settings: r#"{"strict":["text_as_bytes"]}"#,
+        back: r#"{"lenient":["text_as_bytes"]}"#,
+        rows: &[("'a'", "'\\x61'", Equal, Refused)],
+    },
+    Case {
+        name: "strict_network",
+        source: "varchar(40)",
+        target: "inet",
+        settings: r#"{"strict":["network_text"]}"#,
+        back: r#"{"lenient":["network_text"]}"#,
+        rows: &[("'10.0.0.1'", "'10.0.0.1'", Equal, Refused)],
+    },
+    Case {
+        name: "flags_in_words",
+        source: "tinyint(1)",
+        target: "text",
+        settings: r#"{"bool_words":{"true":["t"],"false":["f"]}}"#,
+        back: r#"{"bool_words":{}}"#,
+        rows: &[("1", "'t'", Refused, Equal), ("0", "'f'", Refused, Equal), ("2", "'t'", Refused, Apart)],
+    },
+];
+
+pub(super) const ZONES: &[Case] = &[Case {
+    name: "zones",
+    source: "timestamp(0)",
+    target: "timestamptz(0)",
+    settings: r#"{"naive_zone":"+02:00"}"#,
+    back: r#"{"naive_zone":"+00:00"}"#,
+    rows: &[
+        ("'2024-05-01 12:00:00'", "'2024-05-01 10:00:00+00'", Apart, Equal),
+        ("'2024-05-01 12:00:00'", "'2024-05-01 12:00:00+00'", Equal, Apart),
+    ],
+}];
+
+pub(super) const ZEROS: &[Case] = &[
+    Case {
+        name: "strict_zero",
+        source: "double precision",
+        target: "double precision",
+        settings: r#"{"strict":["negative_zero"]}"#,
+        back: r#"{"lenient":["negative_zero"]}"#,
+        rows: &[("'-0.0'", "0.0", Equal, Apart), ("'-0.0'", "'-0.0'", Equal, Equal), ("'NaN'", "'NaN'", Equal, Equal)],
+    },
+    Case {
+        name: "strict_zero_of_singles",
+        source: "real",
+        target: "numeric(4,1)",
+        settings: r#"{"strict":["negative_zero"]}"#,
+        back: r#"{"lenient":["negative_zero"]}"#,
+        rows: &[("'-0.0'", "0.0", Equal, Apart), ("0.1", "0.1", Equal, Equal)],
+    },
+    Case {
+        name: "decimals_beyond_floats",
+        source: "double precision",
+        target: "numeric",
+        settings: r#"{"ulps":4}"#,
+        back: r#"{"ulps":0}"#,
+        rows: &[
+            ("'Infinity'", "1e400", Apart, Apart),
+            ("'Infinity'", "'Infinity'", Equal, Equal),
+            ("1", "1.0000000000000008882", Apart, Equal),
+        ],
+    },
+];
+
+pub(super) const FROM_SQLITE: &[Case] = &[
+    Case {
+        name: "strict_bytes",
+        source: "BLOB",
+        target: "bytea",
+        settings: r#"{"strict":["text_as_bytes"]}"#,
+        back: r#"{"lenient":["text_as_bytes"]}"#,
+        rows: &[("x'61'", "'\\x61'", Equal, Equal), ("'a'", "'\\x61'", Equal, Apart)],
+    },
+    Case {
+        name: "strict_temporal",
+        source: "DATE",
+        target: "date",
+        settings: r#"{"strict":["sqlite_temporal_text"]}"#,
+        back: r#"{"lenient":["sqlite_temporal_text"]}"#,
+        rows: &[("'2024-05-01'", "'2024-05-01'", Equal, Refused)],
+    },
+    Case {
+        name: "zero_text",
+        source: "DATETIME",
+        target: "timestamp",
+        settings: r#"{"zero_date_is_null":true}"#,
+        back: r#"{"zero_date_is_null":false}"#,
+        rows: &[
+            ("'0000-00-00'", "NULL", Apart, Equal),
+            ("'0000-00-00 00:00:00'", "NULL", Apart, Equal),
+            ("'0000-00-00 00:00:01'", "NULL", Apart, Apart),
+            ("'0000-00-00x'", "NULL", Apart, Apart),
+        ],
+    },
+    Case {
+        name: "loose_numbers",
+        source: "NUMERIC",
+        target: "numeric(10,3)",
+        settings: r#"{"absolute":"0.5"}"#,
+        back: r#"{"absolute":0}"#,
+        rows: &[
+            ("1", "1.500", Apart, Equal),
+            ("1", "1.501", Apart, Apart),
+            ("1.25", "1.750", Apart, Equal),
+            ("'abc'", "1", Apart, Apart),
+        ],
+    },
+    Case {
+        name: "spelled_uuids",
+        source: "BLOB",
+        target: "text",
+        settings: r#"{"uuid_layout":"plain"}"#,
+        back: "",
+        rows: &[
+            ("x'6ccd780cbaba102695645b8c656024db'", "'6CCD780C-baba-1026-9564-5b8c656024db'", Apart, Equal),
+            ("x'6ccd780cbaba102695645b8c656024dc'", "'6CCD780C-baba-1026-9564-5b8c656024db'", Apart, Apart),
+        ],
+    },
+];
+
+pub(super) const SQLITE_ONLY: &[Case] = &[
+    Case {
+        name: "stored_dates",
+        source: "DATETIME",
+        target: "DATETIME",
+        settings: r#"{"strict":["sqlite_temporal_text"]}"#,
+        back: r#"{"lenient":["sqlite_temporal_text"]}"#,
+        rows: &[
+            ("'2024-05-01 10:00'", "'2024-05-01T10:00:00'", Equal, Apart),
+            ("'2024-05-01 10:00'", "'2024-05-01 10:00'", Equal, Equal),
+        ],
+    },
+    Case {
+        name: "stored_uuids",
+        source: "UUID",
+        target: "UUID",
+        settings: r#"{"strict":["uuid_spelling"]}"#,
+        back: r#"{"lenient":["uuid_spelling"]}"#,
+        rows: &[
+            ("'6CCD780C-BABA-1026-9564-5B8C656024DB'", "'6ccd780c-baba-1026-9564-5b8c656024db'", Equal, Apart),
+            ("'6ccd780c-baba-1026-9564-5b8c656024db'", "'6ccd780c-baba-1026-9564-5b8c656024db'", Equal, Equal),
+        ],
+    },
+];
