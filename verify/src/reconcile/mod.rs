@@ -202,4 +202,77 @@ mod tests {
         let row = Leftover { identity: (*b"x").into(), hash: 1, side: Side::Source, range: 0 };
         assert!(pool.add(&[row]).is_err());
     }
+
+    fn leftover(identity: u32, side: Side) -> Leftover {
+        Leftover { identity: Box::from(identity.to_be_bytes()), hash: 1, side, range: identity }
+    }
+
+    fn unmatched(pool: &Pool) -> Vec<Candidate> {
+        pool.take_unmatched().unwrap().collect::<io::Result<_>>().unwrap()
+    }
+
+    #[test]
+    fn a_candidate_that_is_put_back_comes_out_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let pool = Pool::new(dir.path(), 1 << 20);
+        let mut row = leftover(3, Side::Source);
+        for (hash, side) in [(7, Side::Source), (7, Side::Source), (8, Side::Source), (7, Side::Target)] {
+            (row.hash, row.side) = (hash, side);
+            pool.add(std::slice::from_ref(&row)).unwrap();
+        }
+        let first = unmatched(&pool);
+        assert_eq!(first.len(), 1);
+        pool.add_candidate(&first[0]).unwrap();
+        assert_eq!(unmatched(&pool), first);
+    }
+
+    #[test]
+    fn a_pool_that_was_cleared_or_emptied_holds_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        // One row in memory and others in files.
+        let pool = Pool::new(dir.path(), 150);
+        for n in 0..10 {
+            pool.add(&[leftover(n, Side::Source)]).unwrap();
+        }
+        pool.clear();
+        assert_eq!(unmatched(&pool), []);
+        pool.add(&[leftover(1, Side::Target)]).unwrap();
+        assert_eq!(unmatched(&pool).len(), 1);
+        assert_eq!(unmatched(&pool), []);
+    }
+
+    #[test]
+    fn files_become_one_before_there_are_too_many() {
+        let dir = tempfile::tempdir().unwrap();
+        let pool = Pool::new(dir.path(), 0);
+        let runs = || pool.inner.lock().unwrap().runs.len();
+        for n in 0..130 {
+            pool.add(&[leftover(n, Side::Source)]).unwrap();
+            let expected = match n + 1 {
+                few @ 0..64 => few,
+                // The 64 before have become one, which counts again.
+                more => 1 + (more - 64) % 63,
+            };
+            assert_eq!(runs(), expected as usize, "after {} rows", n + 1);
+        }
+        assert_eq!(unmatched(&pool).len(), 130);
+    }
+
+    #[test]
+    fn rows_that_overflow_are_filed_under_their_side_and_range() {
+        let dir = tempfile::tempdir().unwrap();
+        let pool = Arc::new(Pool::new(dir.path(), 1 << 20));
+        let mut rows = RangeRows::default();
+        rows.push(b"a", 5);
+        for (side, range, bytes_max) in [(Side::Source, 2, 77), (Side::Target, 2, 0)] {
+            let overflow = pool.overflow(side, range, bytes_max);
+            assert_eq!(overflow.bytes_max(), bytes_max);
+            overflow.take(&rows).unwrap();
+        }
+        assert_eq!(unmatched(&pool), [], "they cancel");
+        pool.overflow(Side::Target, 9, 0).take(&rows).unwrap();
+        let left = unmatched(&pool);
+        assert_eq!((left.len(), left[0].range, left[0].target.to_vec()), (1, 9, vec![(5, 1)]));
+        assert_eq!(left[0].source.as_ref().map(|hashes| hashes.len()), Some(0));
+    }
 }
