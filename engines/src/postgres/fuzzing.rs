@@ -5,7 +5,7 @@ use super::frame::{Framer, NULL};
 use crate::batch::RawBatch;
 use crate::error::Result;
 use crate::fuzzing::{self, Harness};
-use crate::table::{Column, Logical, Table, TableRef};
+use crate::table::{Column, Element, Field, Logical, Notation, Shape, Table, TableRef};
 
 pub(crate) const HARNESSES: &[Harness] = &[
     Harness { name: "postgres-frames", run: frames, seeds: frame_seeds },
@@ -18,7 +18,7 @@ fn types() -> Vec<(&'static str, Logical, Vec<u8>)> {
     let int = |bits, unsigned| Logical::Int { bits, unsigned };
     let numeric = [0, 3, 0, 1, 0x40, 0, 0, 4, 0, 12, 0x0D, 0x80, 0x1E, 0x78];
     let long = [&[0, 12, 0, 5, 0, 0, 0, 20][..], &[0x27, 0x0F].repeat(12)].concat();
-    vec![
+    let mut types = vec![
         ("boolean", Logical::Bool, vec![1]),
         ("smallint", int(16, false), vec![0xFF, 0xFE]),
         ("integer", int(32, false), vec![0, 0, 1, 0]),
@@ -51,6 +51,73 @@ fn types() -> Vec<(&'static str, Logical, Vec<u8>)> {
         ("cidr", Logical::Network, [&[3, 64, 1, 16][..], &[0x20; 8], &[0; 8]].concat()),
         ("macaddr", Logical::Network, vec![8, 0, 0x2B, 1, 2, 3]),
         ("macaddr8", Logical::Network, vec![8, 0, 0x2B, 1, 2, 3, 4, 5]),
+    ];
+    types.extend(nested());
+    types.extend(by_kind());
+    types
+}
+
+/// Types that are made of others, one of them twice over.
+fn nested() -> Vec<(&'static str, Logical, Vec<u8>)> {
+    let element = |native: &str, logical| Element { native: native.to_owned(), logical };
+    let integer = || element("integer", Logical::Int { bits: 32, unsigned: false });
+    let text = || element("text", Logical::Text { chars_max: None });
+    let array = |e| Logical::Array { element: Box::new(e) };
+    let range = || Logical::Range { bound: Box::new(integer()) };
+    let composite = || {
+        let field = |name: &str, element| Field { name: name.to_owned(), element };
+        Logical::Composite { fields: vec![field("a", integer()), field("b", text())] }
+    };
+    let one = [0, 0, 0, 4, 0, 0, 0, 1];
+    let words = |words: &[i32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>();
+    let pair = [words(&[2, 23]), one.to_vec(), words(&[25, NULL])].concat();
+    let span = [&[0x02][..], &one, &[0, 0, 0, 4, 0, 0, 0, 9]].concat();
+    let behind_its_length = |bytes: &[u8]| [&words(&[i32::try_from(bytes.len()).unwrap_or(NULL)]), bytes].concat();
+    vec![
+        ("integer[]", array(integer()), [words(&[1, 1, 23, 2, 1]), one.to_vec(), words(&[NULL])].concat()),
+        ("text[]", array(text()), [words(&[2, 0, 25, 1, 0, 2, -3]), words(&[1]), vec![b'a'], words(&[0])].concat()),
+        ("int4range", range(), span.clone()),
+        (
+            "int4multirange",
+            Logical::Multirange { bound: Box::new(integer()) },
+            [words(&[2]), behind_its_length(&span), behind_its_length(&[0x01])].concat(),
+        ),
+        ("public.pair", composite(), pair.clone()),
+        (
+            "public.pair[]",
+            array(element("public.pair", composite())),
+            [words(&[1, 0, 16_400, 1, 1]), behind_its_length(&pair)].concat(),
+        ),
+        (
+            "money[]",
+            array(element("money", Logical::Decimal { precision: Some(19), scale: 2 })),
+            words(&[1, 0, 790, 1, 1, 8, -1, -5]),
+        ),
+    ]
+}
+
+/// Types that are known by a kind.
+fn by_kind() -> Vec<(&'static str, Logical, Vec<u8>)> {
+    let shape = |kind| Logical::Shape { kind };
+    let notation = |kind| Logical::Notation { kind };
+    let doubles = |count: usize| 1.5f64.to_be_bytes().repeat(count);
+    let words = |words: &[i32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>();
+    let vector = [&[0, 2, 0, 0][..], &1.5f32.to_be_bytes(), &0f32.to_be_bytes()].concat();
+    vec![
+        ("public.hstore", Logical::Map, [words(&[1, 1]), vec![b'k'], words(&[NULL])].concat()),
+        ("point", shape(Shape::Point), doubles(2)),
+        ("line", shape(Shape::Line), doubles(3)),
+        ("lseg", shape(Shape::Segment), doubles(4)),
+        ("box", shape(Shape::Box), doubles(4)),
+        ("path", shape(Shape::Path), [&[1, 0, 0, 0, 1][..], &doubles(2)].concat()),
+        ("polygon", shape(Shape::Polygon), [words(&[2]), doubles(4)].concat()),
+        ("circle", shape(Shape::Circle), doubles(3)),
+        ("public.geometry", Logical::Geometry { srid: None }, [&[1, 1, 0, 0, 0][..], &[0; 16]].concat()),
+        ("public.vector", Logical::Vector { dimensions: None }, vector),
+        ("tsvector", notation(Notation::TextSearchVector), [words(&[1]), b"cat\0\0\x01\x40\x03".to_vec()].concat()),
+        ("tsquery", notation(Notation::TextSearchQuery), [words(&[1]), b"\x01\0\0cat\0".to_vec()].concat()),
+        ("jsonpath", notation(Notation::JsonPath), b"\x01$.a".to_vec()),
+        ("pg_lsn", notation(Notation::LogPosition), vec![0, 0, 0, 1, 0x16, 0xB3, 0x74, 0xD8]),
     ]
 }
 
