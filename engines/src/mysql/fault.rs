@@ -28,7 +28,7 @@ pub(super) fn server_code(error: &Error) -> Option<u16> {
             WireError::Server(e) => Some(e.code),
             _ => None,
         },
-        Error::Url { .. } | Error::UnknownType { .. } | Error::Decode { .. } => None,
+        Error::Url { .. } | Error::UnknownType { .. } | Error::Capture { .. } | Error::Decode { .. } => None,
     }
 }
 

@@ -21,12 +21,16 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::batch::{DecodeRows, RawBatch};
+use crate::capture::{Armed, Capture, CaptureRequest, Distance, StreamName};
+use crate::change::Position;
 use crate::database::{ConnectOptions, Database, ReadRequest};
+use crate::endpoint::Endpoint;
 use crate::engine::ServerInfo;
 use crate::error::Result;
 use crate::range::KeyValues;
 use crate::table::{Table, TableRef};
 use crate::url::DatabaseUrl;
+use crate::write::{Writer, WriterOptions};
 
 mod catalog;
 mod connect;
@@ -61,6 +65,17 @@ impl MySql {
     pub async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Result<Self> {
         let connect::Greeted { info, database, pool } = connect::connect(url, options).await?;
         Ok(Self { info, database, pool })
+    }
+}
+
+impl MySql {
+    /// Until the stream's rooms are filled.
+    fn unbuilt(&self) -> crate::Error {
+        crate::Error::Capture {
+            location: self.info.location.clone(),
+            fault: crate::CaptureFault::Unfaithful,
+            why: "this version cannot stream this engine".to_owned(),
+        }
     }
 }
 
@@ -100,5 +115,28 @@ impl Database for MySql {
 
     fn decoder(&self, table: &Table, columns: &[usize]) -> Result<Arc<dyn DecodeRows>> {
         Ok(Arc::new(decode::RowDecoder::new(table, columns)?))
+    }
+}
+
+#[async_trait]
+impl Endpoint for MySql {
+    async fn writer(&self, _: &WriterOptions) -> Result<Box<dyn Writer>> {
+        Err(self.unbuilt())
+    }
+
+    async fn arm(&self, _: &CaptureRequest) -> Result<Armed> {
+        Err(self.unbuilt())
+    }
+
+    async fn disarm(&self, _: &CaptureRequest) -> Result<Vec<String>> {
+        Err(self.unbuilt())
+    }
+
+    async fn capture(&self, _: &CaptureRequest, _: &Position, _: &str) -> Result<Box<dyn Capture>> {
+        Err(self.unbuilt())
+    }
+
+    async fn distance(&self, _: &StreamName, _: &Position) -> Result<Distance> {
+        Err(self.unbuilt())
     }
 }

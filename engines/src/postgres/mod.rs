@@ -56,12 +56,16 @@ use self::connect::Connector;
 use self::decode::CopyDecoder;
 use self::pool::Pool;
 use crate::batch::{DecodeRows, RawBatch};
+use crate::capture::{Armed, Capture, CaptureRequest, Distance, StreamName};
+use crate::change::Position;
 use crate::database::{ConnectOptions, Database, ReadRequest};
+use crate::endpoint::Endpoint;
 use crate::engine::{Engine, Flavor, ServerInfo};
 use crate::error::{Error, QueryFault, Result};
 use crate::range::KeyValues;
 use crate::table::{Table, TableRef};
 use crate::url::DatabaseUrl;
+use crate::write::{Writer, WriterOptions};
 
 /// One PostgreSQL database.
 #[derive(Debug)]
@@ -123,6 +127,17 @@ impl Postgres {
     }
 }
 
+impl Postgres {
+    /// Until the stream's rooms are filled.
+    fn unbuilt(&self) -> crate::Error {
+        crate::Error::Capture {
+            location: self.info.location.clone(),
+            fault: crate::CaptureFault::Unfaithful,
+            why: "this version cannot stream this engine".to_owned(),
+        }
+    }
+}
+
 #[async_trait]
 impl Database for Postgres {
     fn info(&self) -> &ServerInfo {
@@ -161,5 +176,28 @@ impl Database for Postgres {
 
     fn decoder(&self, table: &Table, columns: &[usize]) -> Result<Arc<dyn DecodeRows>> {
         Ok(Arc::new(CopyDecoder::new(table, columns)?))
+    }
+}
+
+#[async_trait]
+impl Endpoint for Postgres {
+    async fn writer(&self, _: &WriterOptions) -> Result<Box<dyn Writer>> {
+        Err(self.unbuilt())
+    }
+
+    async fn arm(&self, _: &CaptureRequest) -> Result<Armed> {
+        Err(self.unbuilt())
+    }
+
+    async fn disarm(&self, _: &CaptureRequest) -> Result<Vec<String>> {
+        Err(self.unbuilt())
+    }
+
+    async fn capture(&self, _: &CaptureRequest, _: &Position, _: &str) -> Result<Box<dyn Capture>> {
+        Err(self.unbuilt())
+    }
+
+    async fn distance(&self, _: &StreamName, _: &Position) -> Result<Distance> {
+        Err(self.unbuilt())
     }
 }

@@ -49,12 +49,16 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::batch::{DecodeRows, RawBatch};
+use crate::capture::{Armed, Capture, CaptureRequest, Distance, StreamName};
+use crate::change::Position;
 use crate::database::{ConnectOptions, Database, ReadRequest};
+use crate::endpoint::Endpoint;
 use crate::engine::ServerInfo;
 use crate::error::Result;
 use crate::range::KeyValues;
 use crate::table::{Table, TableRef};
 use crate::url::DatabaseUrl;
+use crate::write::{Writer, WriterOptions};
 use connect::Encoding;
 use pool::{Member, Pool};
 
@@ -80,6 +84,17 @@ impl Sqlite {
     /// parameters that have no meaning here.
     pub async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Result<Self> {
         connect::connect(url, options).await
+    }
+}
+
+impl Sqlite {
+    /// Until the stream's rooms are filled.
+    fn unbuilt(&self) -> crate::Error {
+        crate::Error::Capture {
+            location: self.info.location.clone(),
+            fault: crate::CaptureFault::Unfaithful,
+            why: "this version cannot stream this engine".to_owned(),
+        }
     }
 }
 
@@ -119,5 +134,28 @@ impl Database for Sqlite {
 
     fn decoder(&self, table: &Table, columns: &[usize]) -> Result<Arc<dyn DecodeRows>> {
         wire::decoder(table, columns)
+    }
+}
+
+#[async_trait]
+impl Endpoint for Sqlite {
+    async fn writer(&self, _: &WriterOptions) -> Result<Box<dyn Writer>> {
+        Err(self.unbuilt())
+    }
+
+    async fn arm(&self, _: &CaptureRequest) -> Result<Armed> {
+        Err(self.unbuilt())
+    }
+
+    async fn disarm(&self, _: &CaptureRequest) -> Result<Vec<String>> {
+        Err(self.unbuilt())
+    }
+
+    async fn capture(&self, _: &CaptureRequest, _: &Position, _: &str) -> Result<Box<dyn Capture>> {
+        Err(self.unbuilt())
+    }
+
+    async fn distance(&self, _: &StreamName, _: &Position) -> Result<Distance> {
+        Err(self.unbuilt())
     }
 }
