@@ -9,10 +9,12 @@
 //!
 //! - `name`: quoted identifiers.
 //! - `literal`: values, with a file per dialect.
+//! - [`change`]: statements that change rows.
 //! - `condition`: the rows of a key range, and those of a list of keys.
 //! - `exact`: a column that has exactly a value.
 //! - `lookup`: when a row can be found by a literal of its key.
 
+pub mod change;
 mod condition;
 mod exact;
 mod literal;
