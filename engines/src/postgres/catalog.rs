@@ -15,7 +15,9 @@ use serde::de::DeserializeOwned;
 use super::pool::Pool;
 use super::scalar::scalar;
 use super::type_tree::{NativeType, TypeTree};
+use crate::engine::Engine;
 use crate::error::{Error, QueryFault, Result};
+use crate::own;
 use crate::sql::POSTGRES_DOMAIN;
 use crate::table::{Column, ForeignKey, Key, Table, TableRef};
 
@@ -78,6 +80,7 @@ pub(super) async fn tables(pool: &Pool) -> Result<Vec<TableRef>> {
     let what = "listing the tables";
     let text: Option<String> = scalar(pool, what, TABLES.to_owned(), &[]).await?;
     let mut tables: Vec<TableRef> = parse(pool, what, text.as_deref().unwrap_or("[]"))?;
+    tables.retain(|table| !own::is_own(Engine::Postgres, table));
     tables.sort_unstable();
     Ok(tables)
 }

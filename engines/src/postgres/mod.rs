@@ -10,11 +10,12 @@
 //! - [`scalar`]: statements with one value.
 //! - [`split`], [`rank`]: key ranges in the server's own order.
 //! - [`position`]: the version, and where the log stands.
+//! - [`write`]: sessions that write.
 //! - [`fault`]: the driver's errors, sorted.
 //!
 //! Invariants: a session runs one statement at a time and every statement reads
-//! its own snapshot; nothing is written, and the sessions are read-only so that
-//! no function in a filter writes either; all SQL names its tables with their
+//! its own snapshot; the pool's sessions are read-only, so that no function in a
+//! filter writes either, and who writes has a session apart; all SQL names its tables with their
 //! schema, because the search path is `pg_catalog` alone. A row filter of the
 //! operator's has to qualify what else it uses.
 //!
@@ -45,6 +46,7 @@ mod split;
 mod type_tree;
 mod types;
 mod values;
+mod write;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -181,8 +183,8 @@ impl Database for Postgres {
 
 #[async_trait]
 impl Endpoint for Postgres {
-    async fn writer(&self, _: &WriterOptions) -> Result<Box<dyn Writer>> {
-        Err(self.unbuilt())
+    async fn writer(&self, options: &WriterOptions) -> Result<Box<dyn Writer>> {
+        write::open(self.pool.connector(), options).await
     }
 
     async fn arm(&self, _: &CaptureRequest) -> Result<Armed> {

@@ -30,6 +30,8 @@ pub use condition::{in_keys, in_range, is_not_null, is_null, where_clause};
 pub use exact::{is, row_id};
 pub(crate) use literal::key_value;
 pub use literal::literal;
+#[cfg(feature = "postgres")]
+pub(crate) use literal::quoted;
 pub use lookup::finds_by_literal;
 pub use mysql::in_own_charset;
 pub use name::{name, table};
