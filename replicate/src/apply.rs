@@ -6,6 +6,7 @@
 //! progress row that nobody else can have read in between.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use switchback_engines::{Class, Position, QueryFault, Violation, Writer};
@@ -17,7 +18,7 @@ use crate::failpoint::reached;
 use crate::own::{Own, Store};
 use crate::plan::Plan;
 use crate::progress::{Progress, ProgressTable};
-use crate::render::{Dialect, Statement, render};
+use crate::render::{Dialect, Order, Statement, render};
 use crate::transaction::{Changes, RowChange, Spilled, Transaction};
 
 /// Transactions that are committed together, with their statements.
@@ -33,15 +34,19 @@ pub(crate) struct Group {
 impl Group {
     /// `end`: behind the last of them, up to where nothing else is for the sink.
     pub(crate) fn new(plan: &Plan, dialect: Dialect, transactions: Vec<Transaction>, end: Option<Position>) -> Self {
-        let memory = transactions.iter().map(|t| match &t.changes {
-            Changes::Memory(changes) => Some(changes),
-            Changes::Spilled(_) => None,
-        });
-        let statements = memory
-            .collect::<Option<Vec<_>>>()
-            .and_then(|changes| render(plan, dialect, changes.into_iter().flatten()).ok());
+        let statements = statements(plan, dialect, Order::Net, &transactions);
         Self { transactions, statements, end }
     }
+}
+
+/// `None` where the changes have to be made one by one, or come from disk.
+fn statements(plan: &Plan, dialect: Dialect, order: Order, transactions: &[Transaction]) -> Option<Vec<Statement>> {
+    let memory = transactions.iter().map(|t| match &t.changes {
+        Changes::Memory(changes) => Some(changes),
+        Changes::Spilled(_) => None,
+    });
+    let changes = memory.collect::<Option<Vec<_>>>()?;
+    render(plan, dialect, order, changes.into_iter().flatten()).ok()
 }
 
 /// What applying a group came to.
@@ -77,7 +82,7 @@ impl From<Error> for Failure {
 /// How the changes of a transaction are made.
 enum Way<'g> {
     AtOnce(&'g [Statement]),
-    InPieces(&'g Spilled),
+    InPieces(&'g Spilled, Order),
     OneByOne(&'g Changes),
 }
 
@@ -106,14 +111,7 @@ impl Applier {
             if let Some(end) = &group.end {
                 to.position.clone_from(end);
             }
-            let way = match (&group.statements, group.transactions.as_slice()) {
-                (Some(statements), _) => Some(Way::AtOnce(statements)),
-                (None, [Transaction { changes: Changes::Spilled(spilled), .. }]) => Some(Way::InPieces(spilled)),
-                (None, _) => None,
-            };
-            if let Some(way) = way
-                && self.persist(to, way).await?.is_some()
-            {
+            if self.apply_whole(group, &to).await? {
                 return Ok(applied(&group.transactions));
             }
         }
@@ -126,6 +124,36 @@ impl Applier {
             done.dead_letters += put_aside;
         }
         Ok(done)
+    }
+
+    /// All transactions of a group in one of the sink: what they come to, or if
+    /// that is refused, change after change. `false` when neither goes.
+    async fn apply_whole(&mut self, group: &Group, to: &Progress) -> Result<bool> {
+        let spilled = match group.transactions.as_slice() {
+            [Transaction { changes: Changes::Spilled(spilled), .. }] => Some(spilled),
+            _ => None,
+        };
+        if let Some(statements) = &group.statements
+            && self.persist(to.clone(), Way::AtOnce(statements)).await?.is_some()
+        {
+            return Ok(true);
+        }
+        if let Some(spilled) = spilled
+            && self.persist(to.clone(), Way::InPieces(spilled, Order::Net)).await?.is_some()
+        {
+            return Ok(true);
+        }
+        let way = match spilled {
+            Some(spilled) => Way::InPieces(spilled, Order::AsMade),
+            None => {
+                let plan = Arc::clone(&self.plan);
+                let Some(statements) = statements(&plan, self.dialect, Order::AsMade, &group.transactions) else {
+                    return Ok(false);
+                };
+                return Ok(self.persist(to.clone(), Way::AtOnce(&statements)).await?.is_some());
+            }
+        };
+        Ok(self.persist(to.clone(), way).await?.is_some())
     }
 
     /// Moves the position, with nothing to apply.
@@ -165,10 +193,10 @@ impl Applier {
         match way {
             // In one message with the beginning.
             Way::AtOnce(statements) => self.run_all(advance.into(), statements).await?,
-            Way::InPieces(spilled) => {
+            Way::InPieces(spilled, order) => {
                 self.run_all(advance.into(), &[]).await?;
                 reached("after-claim");
-                self.in_pieces(spilled).await?;
+                self.in_pieces(spilled, *order).await?;
             }
             Way::OneByOne(changes) => {
                 self.run_all(advance.into(), &[]).await?;
@@ -190,7 +218,13 @@ impl Applier {
         message.extend(statements.iter().map(|s| s.sql.clone()));
         let outcomes = match self.writer.run(&message).await {
             Ok(outcomes) => outcomes,
-            Err(failed) => return Err(self.failed(failed).await),
+            Err(failed) => {
+                let refused = failed.index.checked_sub(begins).and_then(|i| statements.get(i));
+                if let Some(statement) = refused.filter(|_| failed.violation == Some(Violation::Unique)) {
+                    self.keep_order(statement.table);
+                }
+                return Err(self.failed(failed).await);
+            }
         };
         if begins > 0 && outcomes.get(1).is_none_or(|outcome| outcome.affected != 1) {
             return Err(self.fenced().await);
@@ -204,15 +238,21 @@ impl Applier {
         Ok(())
     }
 
+    fn keep_order(&self, table: usize) {
+        if let Some(mapped) = self.plan.tables.get(table) {
+            mapped.in_order.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// A transaction from disk, which is more than one message holds.
-    async fn in_pieces(&mut self, spilled: &Spilled) -> Result<(), Failure> {
+    async fn in_pieces(&mut self, spilled: &Spilled, order: Order) -> Result<(), Failure> {
         let mut pieces = spilled.reader()?;
         loop {
             let piece: Vec<RowChange> = pieces.piece()?;
             if piece.is_empty() {
                 return Ok(());
             }
-            let Ok(statements) = render(&self.plan, self.dialect, piece.iter()) else {
+            let Ok(statements) = render(&self.plan, self.dialect, order, piece.iter()) else {
                 self.roll_back().await?;
                 return Err(Failure::Unfit);
             };

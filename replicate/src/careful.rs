@@ -142,8 +142,7 @@ impl Careful<'_> {
 
     /// Makes the change, or leaves everything as it was and says what is wrong.
     async fn try_to_make(&mut self, mapped: &Mapped, change: &RowChange) -> Result<Option<Misfit>> {
-        let statement =
-            one(self.dialect, mapped, &change.op).ok_or_else(|| state("a change that lacks the row's key"))?;
+        let statement = one(self.dialect, mapped, change).ok_or_else(|| state("a change that lacks the row's key"))?;
         let misfit = match self.run_saved(&statement.sql).await? {
             Ok(outcome) if Some(outcome.affected) == statement.expected => {
                 self.run(&[RELEASE]).await?;
@@ -209,13 +208,13 @@ impl Careful<'_> {
         let blind = Dialect { check_before: false, ..self.dialect };
         let statement = match (misfit.class, &change.op) {
             (ConflictClass::InsertExists, Op::Insert { new }) => {
-                one(blind, mapped, &Op::Update { old: None, new: new.clone() })
+                one(blind, mapped, &change.with(Op::Update { old: None, new: new.clone() }))
             }
             // What the log left out can't be made up.
             (ConflictClass::UpdateMissing, Op::Update { new, .. }) => {
-                one(blind, mapped, &Op::Insert { new: new.clone() })
+                one(blind, mapped, &change.with(Op::Insert { new: new.clone() }))
             }
-            (ConflictClass::UpdateDiffers | ConflictClass::DeleteDiffers, op) => one(blind, mapped, op),
+            (ConflictClass::UpdateDiffers | ConflictClass::DeleteDiffers, _) => one(blind, mapped, change),
             (ConflictClass::DeleteMissing, _) => {
                 return self.note(mapped, change, &misfit, Policy::Overwrite, None).await;
             }

@@ -4,6 +4,8 @@
 //! calls two values equal: a value that has no equal in the sink's column is a
 //! conflict and never something near it.
 
+use std::sync::atomic::AtomicBool;
+
 use switchback_engines::canon::{self, Rule};
 use switchback_engines::capture::columns;
 use switchback_engines::fit::{Unfit, fit};
@@ -32,6 +34,9 @@ pub(crate) struct Mapped {
     /// Which cells an update may demand of the row before: those whose value
     /// comes back from the sink as it was written.
     pub(crate) checkable: Vec<bool>,
+    /// Rows of this table have taken each other's unique values within a group:
+    /// from then on its changes are made in their own order.
+    pub(crate) in_order: AtomicBool,
     cells: Vec<Cell>,
     engine: Engine,
 }
@@ -88,6 +93,7 @@ impl Mapped {
             columns: Vec::new(),
             identity: Vec::new(),
             checkable: Vec::new(),
+            in_order: AtomicBool::new(false),
             cells: Vec::new(),
             engine: sink.engine,
         };

@@ -4,8 +4,10 @@
 //! Per table: what is deleted, then what is updated, then what is inserted, so
 //! that a value of a unique key is free before another row takes it. Where that
 //! isn't enough (two rows that swap such values) the server refuses, and the
-//! changes are made one by one in their own order. Tables don't wait for each
+//! table's changes are made in their own order from then on. Tables don't wait for each
 //! other: neither foreign keys nor triggers are active in the sink's session.
+
+use std::sync::atomic::Ordering;
 
 use switchback_engines::sql::change::{self, Cell, Rows, Update};
 use switchback_engines::{Engine, Flavor, Image, OwnedValue};
@@ -22,6 +24,8 @@ const STATEMENT_BYTES: usize = 256 << 10;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Statement {
+    /// In [`Plan::tables`].
+    pub(crate) table: usize,
     pub(crate) sql: String,
     /// How many rows it must find; `None` where any number is right.
     pub(crate) expected: Option<u64>,
@@ -58,6 +62,16 @@ impl Dialect {
     }
 }
 
+/// How changes of one table are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// What they come to in the end, except for tables of which it is known that
+    /// they need their order.
+    Net,
+    /// A statement for each, as they were made.
+    AsMade,
+}
+
 /// Renders changes that are applied in one go.
 ///
 /// # Errors
@@ -66,11 +80,13 @@ impl Dialect {
 pub(crate) fn render<'g>(
     plan: &Plan,
     dialect: Dialect,
+    order: Order,
     changes: impl Iterator<Item = &'g RowChange>,
 ) -> Result<Vec<Statement>, Impossible> {
     let mut rendering = Rendering {
         plan,
         dialect,
+        order,
         nets: plan.tables.iter().map(|_| TableNet::default()).collect(),
         statements: Vec::new(),
     };
@@ -84,6 +100,7 @@ pub(crate) fn render<'g>(
 struct Rendering<'p, 'g> {
     plan: &'p Plan,
     dialect: Dialect,
+    order: Order,
     nets: Vec<TableNet<'g>>,
     statements: Vec<Statement>,
 }
@@ -98,12 +115,14 @@ impl<'p, 'g> Rendering<'p, 'g> {
             (0..self.plan.tables.len()).for_each(|table| self.flush(table));
             let tables = truncated(self.plan, change.table, with);
             let emptied = change::truncate(self.dialect.engine, &tables);
-            self.statements.extend(emptied.into_iter().map(|sql| Statement { sql, expected: None }));
+            let table = change.table;
+            self.statements.extend(emptied.into_iter().map(|sql| Statement { table, sql, expected: None }));
             return Ok(());
         }
-        if mapped.identity.is_empty() || moves(mapped, &change.op) {
+        let in_order = self.order == Order::AsMade || mapped.in_order.load(Ordering::Relaxed);
+        if in_order || mapped.identity.is_empty() || moves(mapped, &change.op) {
             self.flush(change.table);
-            let statement = one(self.dialect, mapped, &change.op).ok_or(Impossible)?;
+            let statement = one(self.dialect, mapped, change).ok_or(Impossible)?;
             self.statements.push(statement);
             return Ok(());
         }
@@ -117,7 +136,7 @@ impl<'p, 'g> Rendering<'p, 'g> {
             return;
         }
         let net = std::mem::take(net);
-        let mut out = Out { rows: self.dialect.rows(mapped), statements: &mut self.statements };
+        let mut out = Out { table, rows: self.dialect.rows(mapped), statements: &mut self.statements };
         let mut deletes = Vec::new();
         let mut updates: Vec<Update<'g>> = Vec::new();
         let mut inserts: Vec<&Cells<'g>> = Vec::new();
@@ -175,8 +194,9 @@ fn settable<'g>(mapped: &Mapped, cells: &Cells<'g>) -> Vec<Cell<'g>> {
 }
 
 /// One change as one statement, or `None` where its images lack what it takes.
-pub(crate) fn one(dialect: Dialect, mapped: &Mapped, op: &Op) -> Option<Statement> {
+pub(crate) fn one(dialect: Dialect, mapped: &Mapped, change: &RowChange) -> Option<Statement> {
     let rows = dialect.rows(mapped);
+    let op = &change.op;
     let sql = match op {
         Op::Insert { new } => {
             let cells: Cells<'_> = new.iter().map(Option::as_ref).collect();
@@ -196,18 +216,19 @@ pub(crate) fn one(dialect: Dialect, mapped: &Mapped, op: &Op) -> Option<Statemen
         Op::Delete { old } => rows.delete(&mapped.key(old)?, &dialect.before(mapped, Some(old))),
         Op::Truncate { .. } => return None,
     };
-    Some(Statement { sql, expected: Some(1) })
+    Some(Statement { table: change.table, sql, expected: Some(1) })
 }
 
 /// Statements of one table.
 struct Out<'m, 's> {
+    table: usize,
     rows: Rows<'m>,
     statements: &'s mut Vec<Statement>,
 }
 
 impl Out<'_, '_> {
     fn push(&mut self, sql: String, expected: usize) {
-        self.statements.push(Statement { sql, expected: Some(expected as u64) });
+        self.statements.push(Statement { table: self.table, sql, expected: Some(expected as u64) });
     }
 
     fn deletes(&mut self, keys: &[Vec<Cell<'_>>]) {

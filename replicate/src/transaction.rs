@@ -53,6 +53,11 @@ impl Op {
 }
 
 impl RowChange {
+    /// Another change of the same table.
+    pub(crate) fn with(&self, op: Op) -> Self {
+        Self { table: self.table, op, unfit: None }
+    }
+
     /// About how much memory it takes.
     pub(crate) fn size_bytes(&self) -> usize {
         const BASE: usize = 128;

@@ -1,0 +1,9 @@
+//! Streams between real databases.
+//!
+//! One binary: the servers of a process are shared by what it runs.
+
+mod child;
+mod end;
+mod flows;
+mod judge;
+mod shop;
