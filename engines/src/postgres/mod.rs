@@ -11,6 +11,7 @@
 //! - [`split`], [`rank`]: key ranges in the server's own order.
 //! - [`position`]: the version, and where the log stands.
 //! - [`write`]: sessions that write.
+//! - [`capture`]: changes by logical replication.
 //! - [`fault`]: the driver's errors, sorted.
 //!
 //! Invariants: a session runs one statement at a time and every statement reads
@@ -24,6 +25,7 @@
 //! the server refuses to read such a table and the error says so.
 
 mod bytes;
+mod capture;
 mod catalog;
 mod connect;
 mod copy;
@@ -129,17 +131,6 @@ impl Postgres {
     }
 }
 
-impl Postgres {
-    /// Until the stream's rooms are filled.
-    fn unbuilt(&self) -> crate::Error {
-        crate::Error::Capture {
-            location: self.info.location.clone(),
-            fault: crate::CaptureFault::Unfaithful,
-            why: "this version cannot stream this engine".to_owned(),
-        }
-    }
-}
-
 #[async_trait]
 impl Database for Postgres {
     fn info(&self) -> &ServerInfo {
@@ -187,19 +178,19 @@ impl Endpoint for Postgres {
         write::open(self.pool.connector(), options).await
     }
 
-    async fn arm(&self, _: &CaptureRequest) -> Result<Armed> {
-        Err(self.unbuilt())
+    async fn arm(&self, request: &CaptureRequest) -> Result<Armed> {
+        capture::arm(self.pool.connector(), request).await
     }
 
-    async fn disarm(&self, _: &CaptureRequest) -> Result<Vec<String>> {
-        Err(self.unbuilt())
+    async fn disarm(&self, request: &CaptureRequest) -> Result<Vec<String>> {
+        capture::disarm(self.pool.connector(), request).await
     }
 
-    async fn capture(&self, _: &CaptureRequest, _: &Position, _: &str) -> Result<Box<dyn Capture>> {
-        Err(self.unbuilt())
+    async fn capture(&self, request: &CaptureRequest, from: &Position, incarnation: &str) -> Result<Box<dyn Capture>> {
+        capture::open(self.pool.connector(), request, from, incarnation).await
     }
 
-    async fn distance(&self, _: &StreamName, _: &Position) -> Result<Distance> {
-        Err(self.unbuilt())
+    async fn distance(&self, stream: &StreamName, position: &Position) -> Result<Distance> {
+        capture::distance(&self.pool, stream, position).await
     }
 }
