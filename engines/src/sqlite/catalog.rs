@@ -13,6 +13,7 @@ use super::read::qualified;
 use super::{Sqlite, fault, pool, types};
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::own;
 use crate::sql;
 use crate::table::{Column, ForeignKey, Key, Table, TableRef};
 
@@ -25,8 +26,8 @@ const ROWID_KEY: &str = "PRIMARY KEY";
 
 type Rows = Result<Vec<SqliteRow>, sqlx::Error>;
 
-/// The base tables. `sqlite_…` is reserved for SQLite's own; the kinds `view`,
-/// `virtual` and `shadow` are no base tables.
+/// The base tables, without the tool's own. `sqlite_…` is reserved for SQLite's;
+/// the kinds `view`, `virtual` and `shadow` are no base tables.
 pub(super) async fn tables(db: &Sqlite) -> Result<Vec<TableRef>> {
     let failed = |e| fault::querying(&db.info.location, "listing the tables".to_owned(), e);
     let mut lease = db.pool.lease().await?;
@@ -35,7 +36,8 @@ pub(super) async fn tables(db: &Sqlite) -> Result<Vec<TableRef>> {
     let rows = pool::prepared(query.to_owned()).fetch_all(lease.connection()).await.map_err(failed)?;
     let names = rows.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
     lease.release();
-    Ok(names.into_iter().map(|name| TableRef { schema: None, name }).collect())
+    let tables = names.into_iter().map(|name| TableRef { schema: None, name });
+    Ok(tables.filter(|table| !own::is_own(Engine::Sqlite, table)).collect())
 }
 
 /// One table, in one read transaction. Its name is looked up as SQLite does,

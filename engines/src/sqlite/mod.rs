@@ -9,6 +9,9 @@
 //! - `read`: rows into batches; `wire`: the bytes of a batch, and back.
 //! - `split`: range boundaries and the order of keys; `position`: whether
 //!   somebody wrote.
+//! - `write`: the session that writes to a sink; `statement`: what a statement
+//!   does, by its first words; `objects`: the names of what a stream keeps in the
+//!   file.
 //!
 //! What is peculiar to SQLite:
 //!
@@ -36,13 +39,17 @@ mod estimate;
 mod fault;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod objects;
 mod pool;
 mod position;
 mod read;
 mod split;
+mod statement;
 mod types;
 mod wire;
+mod write;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -66,6 +73,9 @@ use pool::{Member, Pool};
 pub struct Sqlite {
     info: ServerInfo,
     encoding: Encoding,
+    path: PathBuf,
+    /// Whether the URL says that nothing ever writes to the file.
+    immutable: bool,
     pool: Pool,
     /// The connection that `position` asks, always the same one; see there.
     watch: Mutex<Member>,
@@ -139,8 +149,8 @@ impl Database for Sqlite {
 
 #[async_trait]
 impl Endpoint for Sqlite {
-    async fn writer(&self, _: &WriterOptions) -> Result<Box<dyn Writer>> {
-        Err(self.unbuilt())
+    async fn writer(&self, options: &WriterOptions) -> Result<Box<dyn Writer>> {
+        write::open(self, options).await
     }
 
     async fn arm(&self, _: &CaptureRequest) -> Result<Armed> {

@@ -6,6 +6,7 @@ mod scopes;
 mod split;
 mod values;
 mod waiting;
+mod writing;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
