@@ -74,8 +74,13 @@ impl End {
         self.endpoint.info().engine
     }
 
+    /// A session for an application, which names its tables without a schema.
     pub(crate) async fn writer(&self) -> Box<dyn Writer> {
-        self.endpoint.writer(&WriterOptions::default()).await.unwrap_or_else(|e| panic!("{e:?}"))
+        let mut writer = self.endpoint.writer(&WriterOptions::default()).await.unwrap_or_else(|e| panic!("{e:?}"));
+        if self.engine() == Engine::Postgres {
+            writer.run(&["SET search_path = public".to_owned()]).await.unwrap_or_else(|e| panic!("{e:?}"));
+        }
+        writer
     }
 
     /// The one cell of a query's one row.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::end::{End, On};
+use crate::end::{ALL, End, On};
 use crate::judge::{assert_same, wait_for_same, watch};
 use crate::shop::{self, Customer, buy};
 
@@ -79,6 +79,7 @@ pub(crate) const DONE: &str = "SELECT MAX(tx) FROM ledger";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn a_shop_arrives(from: On, to: On) {
+    eprintln!("{from:?} to {to:?}");
     let (origin, sink) = shops(from, to).await;
     let stream = stream(&origin, &sink, "forward", Settings::default()).await;
     stream.arm().await.unwrap_or_else(|e| panic!("{e:?}"));
@@ -110,6 +111,29 @@ async fn a_shop_arrives(from: On, to: On) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_to_postgres() {
-    a_shop_arrives(On::Postgres, On::Postgres).await;
+async fn a_shop_on_postgres_arrives_everywhere() {
+    for to in ALL {
+        a_shop_arrives(On::Postgres, to).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_on_mysql_arrives_everywhere() {
+    for to in ALL {
+        a_shop_arrives(On::MySql, to).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_on_mariadb_arrives_everywhere() {
+    for to in ALL {
+        a_shop_arrives(On::MariaDb, to).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_on_sqlite_arrives_everywhere() {
+    for to in ALL {
+        a_shop_arrives(On::Sqlite, to).await;
+    }
 }

@@ -6,4 +6,5 @@ mod child;
 mod end;
 mod flows;
 mod judge;
+mod kills;
 mod shop;
