@@ -305,7 +305,7 @@ mod tests {
         assert_eq!((totals.changed, totals.in_sync), (vec![0, 2_600], 4));
         assert_eq!(case.ledger.close(false).unwrap(), [PathBuf::from("part-00000")]);
         assert!(case.written.0.lock().unwrap().1, "the files are whole");
-        assert_eq!(case.ledger.close(false).unwrap(), [PathBuf::new(); 0], "once");
+        assert!(case.ledger.close(false).unwrap().is_empty(), "once");
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -315,7 +315,7 @@ mod tests {
         let failed = case.ledger.record(&some(20), 0, &Tolerated::default());
         assert_eq!(failed.unwrap_err().path, PathBuf::from("full"));
         assert_eq!((case.progress.differences.load(Ordering::Relaxed), case.shared.stopped()), (1, None));
-        assert_eq!(case.ledger.close(true).unwrap(), [PathBuf::new(); 0]);
+        assert!(case.ledger.close(true).unwrap().is_empty());
         assert!(!case.written.0.lock().unwrap().1, "half a file must not look whole");
     }
 }
