@@ -53,7 +53,8 @@
 //! - [`net`], [`render`]: what a group of transactions comes to, and its statements.
 //! - [`apply`]: the protocol above; [`careful`]: one change at a time, where
 //!   something doesn't fit; [`conflict`]: what it is that doesn't.
-//! - [`stream`]: the three at work, heartbeats, status.
+//! - [`stream`]: the three at work, heartbeats, status; [`patient`]: no end is
+//!   waited for without end.
 
 mod apply;
 mod assemble;
@@ -64,6 +65,7 @@ mod error;
 mod failpoint;
 mod net;
 mod own;
+mod patient;
 mod plan;
 mod progress;
 mod render;

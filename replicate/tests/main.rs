@@ -2,9 +2,8 @@
 //!
 //! One binary: the servers of a process are shared by what it runs.
 
-mod child;
-mod end;
+mod faults;
 mod flows;
-mod judge;
+mod harness;
 mod kills;
-mod shop;
+mod loops;
