@@ -226,7 +226,7 @@ impl CatalogRow {
 
 /// A condition for a name, by all its bytes: MariaDB's catalog ignores case,
 /// where two tables may differ in nothing else. The first half is what finds it.
-fn is(column: &str, name: &str) -> String {
+pub(super) fn is(column: &str, name: &str) -> String {
     let digits = hex(name.as_bytes());
     format!("{column} = _utf8mb4 x'{digits}' AND CAST({column} AS BINARY) = x'{digits}'")
 }

@@ -58,6 +58,13 @@ impl ServerError {
     }
 }
 
+impl ServerError {
+    /// Whether the message has these words.
+    pub(in crate::mysql) fn says(&self, words: &str) -> bool {
+        self.message.contains(words)
+    }
+}
+
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error {} ({}): {}", self.code, self.state, self.message)
