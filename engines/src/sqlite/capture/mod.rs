@@ -73,7 +73,12 @@
 //!   triggers of a connection can't be seen by any other.
 //! - A BEFORE trigger that changes the very row that is about to be changed: what
 //!   SQLite then does is undefined by its documentation.
-//! - NULL that REPLACE turns into a computed DEFAULT within a unique key.
+//! - REPLACE, where what it collides with is known only after the last moment
+//!   that a trigger has before the change: NULL that becomes a computed DEFAULT
+//!   within a unique key, and a unique index over an expression of a row number
+//!   that SQLite gives.
+//! - While a stream is armed SQLite refuses `ALTER TABLE … DROP COLUMN` on its
+//!   tables.
 //! - `total_changes()` counts the rows of the log, too; `changes()` and
 //!   `last_insert_rowid()` don't.
 //! - The clock of a commit is that of its last change.
