@@ -3,7 +3,7 @@
 use switchback_engines::{CaptureFault, Change, Endpoint as _, Event, Writer, WriterOptions};
 
 use super::super::int;
-use super::{File, Group, arm, arm_as, changes, drain, insert, last, next_error, number, stream_name};
+use super::{File, Group, arm, arm_as, changes, drain, insert, last, next_error, number};
 
 const SCHEMA: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY); CREATE TABLE other(a); \
     CREATE TABLE _switchback_progress(stream TEXT PRIMARY KEY, pos INT); INSERT INTO _switchback_progress VALUES ('f', 0)";
@@ -69,6 +69,9 @@ async fn a_writer_that_was_there_before_marks_from_the_moment_of_arming() {
     let end = number(&mut file, "SELECT max(seq) FROM _switchback_log_z").await;
     let groups = super::until(&mut second.start().await, 0, end).await;
     assert_eq!(groups.iter().map(ours).collect::<Vec<_>>(), [true, true]);
+    // What only reads leaves none.
+    run(&mut writer, &["BEGIN", "SELECT pos FROM _switchback_progress", "COMMIT", "SELECT 1"]).await;
+    assert_eq!(number(&mut file, "SELECT max(seq) FROM _switchback_log_z").await, end);
     // Without a stream there are no marks.
     second.db.disarm(&second.request).await.unwrap();
     apply(&mut writer, 5, &["INSERT INTO t VALUES (6)"]).await;
@@ -111,9 +114,12 @@ async fn foreign_changes_of_own_tables_are_refused() {
 #[tokio::test]
 async fn marks_that_do_not_pair_are_refused() {
     for (statement, expected) in [
-        ("UPDATE _switchback_context SET writing = 1", "has no end"),
-        ("UPDATE _switchback_context SET writing = 0", "does not fit"),
-        ("UPDATE _switchback_context SET writing = 1; UPDATE _switchback_context SET writing = 1", "does not fit"),
+        ("REPLACE INTO _switchback_context VALUES (1, 1)", "has no end"),
+        ("REPLACE INTO _switchback_context VALUES (1, 0)", "does not fit"),
+        (
+            "REPLACE INTO _switchback_context VALUES (1, 1); REPLACE INTO _switchback_context VALUES (1, 1)",
+            "does not fit",
+        ),
     ] {
         let mut file = File::with(SCHEMA).await;
         let stream = arm(&file, &["t"]).await;
@@ -122,13 +128,21 @@ async fn marks_that_do_not_pair_are_refused() {
         assert_eq!(fault, CaptureFault::Unfaithful);
         assert!(why.contains(expected), "{why}");
     }
-    // A writer does not go on where its mark would be lost.
+}
+
+#[tokio::test]
+async fn a_mark_cannot_get_lost() {
     let mut file = File::with(SCHEMA).await;
-    let stream = arm(&file, &["t"]).await;
-    file.run("DELETE FROM _switchback_context").await;
+    let stream = arm(&file, &["t", "_switchback_progress"]).await;
     let mut writer = stream.db.writer(&WriterOptions::default()).await.unwrap();
-    let failed = writer.run(&["INSERT INTO t VALUES (1)".to_owned()]).await.unwrap_err();
-    assert!(super::chain(&failed.error).contains("arm the stream again"), "{}", super::chain(&failed.error));
-    assert_eq!(number(&mut file, "SELECT count(*) FROM t").await, 0);
-    assert_eq!(stream.request.stream, stream_name("s"));
+    file.run("DELETE FROM _switchback_context").await;
+    apply(&mut writer, 1, &["INSERT INTO t VALUES (1)"]).await;
+    file.run("INSERT INTO t VALUES (2); DELETE FROM _switchback_context; INSERT INTO t VALUES (3)").await;
+    apply(&mut writer, 2, &[]).await;
+    let groups = stream.all(&mut file).await;
+    assert_eq!(groups.iter().map(ours).collect::<Vec<_>>(), [true, false, true]);
+    // Where there is no place for one, nothing is written.
+    file.run("DROP TABLE _switchback_context; CREATE TABLE _switchback_context(a)").await;
+    assert!(writer.run(&["INSERT INTO t VALUES (4)".to_owned()]).await.is_err());
+    assert_eq!(number(&mut file, "SELECT count(*) FROM t").await, 3);
 }

@@ -209,3 +209,19 @@ async fn writers_at_once_are_delivered_in_the_order_of_their_commits() {
         assert_eq!(last(&mut file).await, 400);
     }
 }
+
+/// Who can't get in waits, however long.
+#[tokio::test]
+async fn a_locked_file_is_waited_for() {
+    let mut file = File::with("CREATE TABLE t(a)").await;
+    let mut stream = arm(&file, &["t"]).await;
+    let options =
+        switchback_engines::ConnectOptions { connect_timeout: Duration::from_millis(20), ..Default::default() };
+    stream.db = file.open_with("", &options).await.unwrap();
+    let mut capture = stream.start().await;
+    file.run("INSERT INTO t VALUES (1); BEGIN EXCLUSIVE; INSERT INTO t VALUES (2)").await;
+    assert!(tokio::time::timeout(Duration::from_millis(200), capture.next()).await.is_err());
+    file.run("COMMIT").await;
+    let groups = until(&mut capture, 0, 2).await;
+    assert_eq!(changes(&groups).len(), 2);
+}
