@@ -76,7 +76,7 @@ async fn a_killed_program_leaves_no_cut_transaction() {
         file.run("INSERT INTO total VALUES (1, 0, NULL)").await;
         let mut capture = stream.start().await;
         let (mut groups, mut read) = (Vec::new(), seq(&stream.armed.position));
-        for kill in 0..10 {
+        for kill in 0..6 {
             let enough = last(&mut file).await + 120 + 37 * kill;
             // Two at once.
             let _children = [Killed::start(&file), Killed::start(&file)];
@@ -152,7 +152,7 @@ async fn check(file: &mut File, groups: &[Group]) {
     }
     assert_eq!(whole, number(file, "SELECT n FROM total").await);
     assert_eq!(whole, number(file, "SELECT count(*) FROM done").await);
-    assert!(whole >= 20, "{whole}");
+    assert!(whole >= 12, "{whole}");
     for (number, table) in ["t", "done", "total"].into_iter().enumerate() {
         let mut copy = Copy::default();
         let of_table: Vec<Change> = changes(groups)
