@@ -123,6 +123,14 @@ impl Connector {
         Ok(Self { options, timeout, location: url.location().to_owned() })
     }
 
+    pub(super) fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     pub(super) fn location(&self) -> &str {
         &self.location
     }
