@@ -12,8 +12,7 @@
 //! - [`position`]: where the binary log stands.
 //!
 //! What it does not do: write, or read the binary log (later, in rooms of their
-//! own). Spatial types and VECTOR have no canonical form yet; a column of one
-//! is an error that names it.
+//! own).
 
 use std::sync::Arc;
 
