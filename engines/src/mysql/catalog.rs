@@ -34,8 +34,9 @@ pub(super) async fn tables(pool: &Pool, database: &str) -> Result<Vec<TableRef>>
 ///
 /// The transaction has looked into the table first, and holds its definition
 /// until it ends, so that all that is read of the catalog is of one moment.
-/// Looking needs the right to read every column: with less, the catalog would
-/// hide columns, and the comparison leave them out without a word.
+/// Looking needs the right to read every column that is visible, and the rest of
+/// the description a right to the whole table: with less, the catalog would hide
+/// columns, and the comparison leave them out without a word.
 pub(super) async fn describe(pool: &Pool, flavor: Flavor, database: &str, name: &TableRef) -> Result<Option<Table>> {
     let what = format!("describing `{name}`");
     let schema = name.schema.as_deref().unwrap_or(database);
@@ -119,12 +120,17 @@ impl Catalog<'_> {
     /// MariaDB's type JSON is. From the table's own statement, since the catalog
     /// shows constraints only to accounts that may do more than read.
     async fn checked_as_json(&mut self) -> Result<Vec<String>> {
+    ///
+    /// Every server is asked for that statement: it is shown only to an account
+    /// with a right to the whole table. To one with rights to some columns the
+    /// catalog shows those alone, and `SELECT *` asks for no column that is INVISIBLE.
         match self.flavor {
+        let statement = format!("SHOW CREATE TABLE {}", sql::table(Engine::MySql, &self.name));
+        let shown = self.rows(&statement).await?.into_iter().next();
             Flavor::Original => return Ok(Vec::new()),
             Flavor::MariaDb => {}
         }
-        let statement = format!("SHOW CREATE TABLE {}", sql::table(Engine::MySql, &self.name));
-        let Some(mut row) = self.rows(&statement).await?.into_iter().next() else {
+        let Some(mut row) = shown else {
             return Ok(Vec::new());
         };
         // Its name comes first.
