@@ -205,3 +205,21 @@ async fn a_row_that_is_there_twice_is_not_one_that_is_there_once() {
     let (outcome, found) = compare(&target, &source, Options::default()).await;
     assert_eq!(found.len(), 3, "{} {found:?}", show(&outcome));
 }
+
+/// MariaDB stores any bytes in a column of ASCII, and means nothing by those
+/// beyond 127. That they would be text elsewhere makes them no text there.
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_no_ascii_equal_no_text() {
+    let script = |charset: &str| {
+        format!(
+            "SET sql_mode = ''; CREATE TABLE t (k int PRIMARY KEY, v varchar(9) CHARACTER SET {charset}); \
+             CREATE TABLE raw (k int PRIMARY KEY, v varbinary(9)); INSERT INTO raw VALUES (1, x'C3A9'); \
+             INSERT INTO t SELECT * FROM raw"
+        )
+    };
+    let source = home(Dialect::MariaDb, Side::Source, &script("ascii")).await;
+    let target = home(Dialect::MariaDb, Side::Target, &script("utf8mb4")).await;
+    let (outcome, _) = compare(&source, &target, Options::default()).await;
+    let table = outcome.tables.iter().find(|t| t.name().ends_with(".t")).unwrap();
+    assert_eq!(table.verdict, Verdict::Incomplete, "{}", show(&outcome));
+}
