@@ -223,3 +223,16 @@ async fn bytes_that_are_no_ascii_equal_no_text() {
     let table = outcome.tables.iter().find(|t| t.name().ends_with(".t")).unwrap();
     assert_eq!(table.verdict, Verdict::Incomplete, "{}", show(&outcome));
 }
+
+/// SQLite's own functions read no time of day beyond 24:00.
+#[tokio::test(flavor = "multi_thread")]
+async fn half_past_midnight_has_one_name() {
+    let table = "CREATE TABLE t (k INTEGER PRIMARY KEY, at DATETIME);";
+    let (source, target) = sqlite_pair(
+        &format!("{table} INSERT INTO t VALUES (1, '2024-01-01 24:30:00');"),
+        &format!("{table} INSERT INTO t VALUES (1, '2024-01-02 00:30:00');"),
+    )
+    .await;
+    let (outcome, found) = compare(&source, &target, Options::default()).await;
+    assert_eq!((outcome.verdict, found.len()), (Verdict::Different, 1), "{}", show(&outcome));
+}
