@@ -37,6 +37,7 @@ pub(crate) fn table(schema: Option<&str>, name: &str, columns: Vec<Column>, key:
         foreign_keys: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
+        children: Vec::new(),
     }
 }
 

@@ -82,6 +82,7 @@ impl Catalog<'_> {
             foreign_keys: self.foreign_keys().await?,
             row_estimate: sizes.number().unwrap_or(0),
             bytes_estimate: sizes.number().unwrap_or(0),
+            children: Vec::new(),
         }))
     }
 
@@ -119,14 +120,14 @@ impl Catalog<'_> {
     /// The columns whose constraint says that they hold JSON: that is all that
     /// MariaDB's type JSON is. From the table's own statement, since the catalog
     /// shows constraints only to accounts that may do more than read.
-    async fn checked_as_json(&mut self) -> Result<Vec<String>> {
     ///
     /// Every server is asked for that statement: it is shown only to an account
     /// with a right to the whole table. To one with rights to some columns the
     /// catalog shows those alone, and `SELECT *` asks for no column that is INVISIBLE.
-        match self.flavor {
+    async fn checked_as_json(&mut self) -> Result<Vec<String>> {
         let statement = format!("SHOW CREATE TABLE {}", sql::table(Engine::MySql, &self.name));
         let shown = self.rows(&statement).await?.into_iter().next();
+        match self.flavor {
             Flavor::Original => return Ok(Vec::new()),
             Flavor::MariaDb => {}
         }

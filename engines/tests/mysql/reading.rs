@@ -234,6 +234,7 @@ impl Watch {
             foreign_keys: Vec::new(),
             row_estimate: 0,
             bytes_estimate: 0,
+            children: Vec::new(),
         };
         let filter = format!("DB = '{}' AND ID <> CONNECTION_ID() AND ({condition})", self.database);
         self.engine.count(&process_list, Some(&filter)).await.unwrap()
