@@ -9,7 +9,7 @@ use switchback_engines::canon::Policy;
 use switchback_engines::{Database, Error, Table, TableRef};
 
 use crate::compare::read::ReadError;
-use crate::difference::Kind;
+use crate::difference::{Began, Kind};
 use crate::options::Mode;
 use crate::outcome::{
     ColumnOutcome, Coverage, Method, Positions, Problem, Side, StructureDifference, TableOutcome, Verdict,
@@ -240,7 +240,11 @@ async fn rows(
         0 => Method::Multiset,
         _ => Method::Keyed { key: outcome.columns.iter().take(plan.key_len).map(|c| c.source.clone()).collect() },
     };
-    let run = TableRun::new(Arc::clone(shared), Arc::clone(plan), indexed, Arc::clone(progress))
+    let began = Began {
+        source_position: outcome.source_positions.start.clone(),
+        target_position: outcome.target_positions.start.clone(),
+    };
+    let run = TableRun::new(Arc::clone(shared), Arc::clone(plan), indexed, Arc::clone(progress), &began)
         .map_err(|e| table_problem(&e))?;
     take_compared(run.run().await, outcome);
     Ok(())
