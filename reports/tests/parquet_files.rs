@@ -271,6 +271,27 @@ fn an_equal_table_leaves_nothing() {
 }
 
 #[test]
+fn every_difference_says_where_the_logs_stood() {
+    use arrow_array::cast::AsArray;
+    use arrow_array::{Array, types::Int32Type};
+
+    let folder = tempfile::tempdir().unwrap();
+    let sink = ParquetSink::new(folder.path(), "run");
+    // A file has no log.
+    let began = Began { source_position: Some("0/16B3748".to_owned()), target_position: None };
+    let mut writer = sink.open(&small("t"), &began).unwrap();
+    writer.write(&rows(3)).unwrap();
+    let files = writer.finish().unwrap();
+    let file = fs::File::open(folder.path().join(&files[0])).unwrap();
+    let reader = ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let batch = reader.build().unwrap().next().unwrap().unwrap();
+    let source = batch.column_by_name("source_position").unwrap().as_dictionary::<Int32Type>();
+    let texts: Vec<Option<&str>> = source.downcast_dict::<arrow_array::StringArray>().unwrap().into_iter().collect();
+    assert_eq!(texts, [Some("0/16B3748"); 3]);
+    assert_eq!(batch.column_by_name("target_position").unwrap().null_count(), 3);
+}
+
+#[test]
 fn files_roll_over_and_keep_their_order() {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { batch_bytes: 1_000, row_group_bytes: 20_000, file_bytes: 8_000 };
