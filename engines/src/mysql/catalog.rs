@@ -6,6 +6,7 @@ use super::types::Native;
 use crate::display::hex;
 use crate::engine::{Engine, Flavor};
 use crate::error::Result;
+use crate::own;
 use crate::sql;
 use crate::table::{Column, ForeignKey, Key, Table, TableRef};
 
@@ -14,7 +15,7 @@ use crate::table::{Column, ForeignKey, Key, Table, TableRef};
 const BASE_TABLE: &str = "TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')";
 const NO_SUCH_TABLE: u16 = 1146;
 
-/// The base tables of `database`.
+/// The base tables of `database`, without the tool's own.
 pub(super) async fn tables(pool: &Pool, database: &str) -> Result<Vec<TableRef>> {
     let statement = format!(
         "SELECT TABLE_NAME FROM information_schema.TABLES WHERE {} AND {BASE_TABLE}",
@@ -25,6 +26,7 @@ pub(super) async fn tables(pool: &Pool, database: &str) -> Result<Vec<TableRef>>
         .into_iter()
         .filter_map(|mut row| row.text())
         .map(|name| TableRef { schema: Some(database.to_owned()), name })
+        .filter(|table| !own::is_own(Engine::MySql, table))
         .collect();
     tables.sort_unstable();
     Ok(tables)

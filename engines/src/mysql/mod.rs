@@ -10,6 +10,7 @@
 //! - [`read`], [`decode`]: rows, first as bytes, then as values.
 //! - [`split`], [`probe`], [`rank`]: keys that cut a table, and their order.
 //! - [`position`]: where the binary log stands.
+//! - [`write`]: sessions that write.
 //!
 //! What it does not do: write, or read the binary log (later, in rooms of their
 //! own).
@@ -46,6 +47,7 @@ mod read;
 mod split;
 mod types;
 mod wire;
+mod write;
 
 /// One MySQL or MariaDB database.
 pub struct MySql {
@@ -119,8 +121,8 @@ impl Database for MySql {
 
 #[async_trait]
 impl Endpoint for MySql {
-    async fn writer(&self, _: &WriterOptions) -> Result<Box<dyn Writer>> {
-        Err(self.unbuilt())
+    async fn writer(&self, options: &WriterOptions) -> Result<Box<dyn Writer>> {
+        Ok(Box::new(write::Session::open(self.pool.opener(), self.info.flavor, options).await?))
     }
 
     async fn arm(&self, _: &CaptureRequest) -> Result<Armed> {

@@ -126,6 +126,14 @@ impl Connector {
         Ok(Self { options, timeout, location })
     }
 
+    pub(super) fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     pub(super) fn location(&self) -> &str {
         &self.location
     }

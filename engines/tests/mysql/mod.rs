@@ -36,6 +36,7 @@ mod keys;
 mod reading;
 mod splitting;
 mod types;
+mod writing;
 
 /// A database of a test's own, and our way into it.
 struct Here {

@@ -31,6 +31,7 @@ async fn base_tables_are_listed_and_nothing_else(side: Side) {
          CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9) PARTITION BY RANGE (id);
          CREATE TABLE p11 PARTITION OF p1 FOR VALUES FROM (0) TO (5);
          CREATE TABLE parent (id int); CREATE TABLE child () INHERITS (parent);
+         CREATE SCHEMA switchback; CREATE TABLE switchback.progress (id int);
          CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     )
     .await;

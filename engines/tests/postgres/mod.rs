@@ -9,6 +9,7 @@ mod nested;
 mod ranges;
 mod ranks;
 mod types;
+mod writing;
 
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
 //! One difference as one statement.
 
+use switchback_engines::fit::{Unfit, fit};
 use switchback_engines::sql::{self, literal, name};
 use switchback_engines::{Column, Engine, Logical, OwnedValue};
 use switchback_verify::{ColumnPair, Difference, TablePlan};
 
 use super::dialect::Dialect;
-use super::fit::{Unfit, fit};
 
 /// Why a difference has no statement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +69,7 @@ impl<'a> Statements<'a> {
             let new = self.fitted(pair, column, source.get(i).ok_or(NoStatement::Incomplete)?)?;
             let old = target.get(i).ok_or(NoStatement::Incomplete)?;
             set.push(format!("{} = {}", self.name(column), literal(self.dialect.engine, column, &new)));
-            guards.push(self.dialect.is(column, old, false));
+            guards.push(self.is(column, old, false));
             set_columns.push(pair.target);
         }
         if set.is_empty() {
@@ -139,10 +139,10 @@ impl<'a> Statements<'a> {
     fn some_of(&self, values: &[OwnedValue], rows: u64) -> Result<String, NoStatement> {
         let conditions = values.iter().enumerate().map(|(i, value)| {
             let (_, column) = self.column(i)?;
-            Ok(self.dialect.is(column, value, true))
+            Ok(self.is(column, value, true))
         });
         let conditions = conditions.collect::<Result<Vec<_>, NoStatement>>()?.join(" AND ");
-        let (table, id) = (&self.own, self.dialect.row_id(&self.plan.target));
+        let (table, id) = (&self.own, sql::row_id(self.dialect.engine, &self.plan.target));
         Ok(match self.dialect.engine {
             Engine::Postgres | Engine::Sqlite => {
                 format!("({id}) IN (SELECT {id} FROM {table} WHERE {conditions} LIMIT {rows})")
@@ -154,6 +154,10 @@ impl<'a> Statements<'a> {
     fn column(&self, i: usize) -> Result<(&ColumnPair, &Column), NoStatement> {
         let pair = self.plan.columns.get(i).ok_or(NoStatement::Incomplete)?;
         Ok((pair, self.plan.target_column(pair).ok_or(NoStatement::Incomplete)?))
+    }
+
+    fn is(&self, column: &Column, value: &OwnedValue, duplicates: bool) -> String {
+        sql::is(self.dialect.engine, self.dialect.flavor, column, value, duplicates)
     }
 
     fn name(&self, column: &Column) -> String {
@@ -172,7 +176,7 @@ impl<'a> Statements<'a> {
         let key = target.get(..self.plan.key_len).filter(|key| !key.is_empty()).ok_or(NoStatement::Incomplete)?;
         let conditions = key.iter().enumerate().map(|(i, value)| {
             let (_, column) = self.column(i)?;
-            Ok(self.dialect.is(column, value, false))
+            Ok(self.is(column, value, false))
         });
         conditions.collect()
     }

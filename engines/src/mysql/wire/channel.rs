@@ -89,12 +89,14 @@ impl Channel {
         loop {
             self.fill_to(self.used + HEADER_BYTES).await?;
             let header = Header::at(&self.input, self.used).ok_or(WireError::Protocol("a frame has no header"))?;
-            if header.sequence != self.sequence {
+            let start = self.used + HEADER_BYTES;
+            self.fill_to(start + header.len).await?;
+            // A server that ends a session says so before it is asked anything.
+            let is_farewell = header.sequence == 0 && self.input.get(start) == Some(&mark::ERROR);
+            if header.sequence != self.sequence && !is_farewell {
                 return Err(OUT_OF_ORDER);
             }
             self.sequence = self.sequence.wrapping_add(1);
-            let start = self.used + HEADER_BYTES;
-            self.fill_to(start + header.len).await?;
             packet.extend_from_slice(self.input.get(start..start + header.len).unwrap_or_default());
             self.used = start + header.len;
             if header.len < FRAME_BYTES_MAX {

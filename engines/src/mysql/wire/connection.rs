@@ -4,8 +4,8 @@ use tokio::net::TcpSocket;
 
 use super::channel::{Channel, Rows, Stream};
 use super::cursor::Cursor;
-use super::handshake::{Agreement, shake_hands};
-use super::packet::{ColumnDefinition, ends_rows, mark};
+use super::handshake::{Agreement, Purpose, shake_hands};
+use super::packet::{ColumnDefinition, Ending, ends_rows, mark};
 use super::tls::Tls;
 use super::{WireError, WireResult};
 use crate::batch::RawBatch;
@@ -47,7 +47,7 @@ pub(in crate::mysql) struct Connection {
 const STATEMENT_BYTES_FIRST: usize = 16 << 10;
 
 impl Connection {
-    pub(in crate::mysql) async fn open(login: &Login, tls: &Tls) -> WireResult<Self> {
+    pub(in crate::mysql) async fn open(login: &Login, tls: &Tls, purpose: Purpose<'_>) -> WireResult<Self> {
         let (stream, local): (Box<dyn Stream>, bool) = match &login.socket {
             #[cfg(unix)]
             Some(path) => (Box::new(tokio::net::UnixStream::connect(path).await?), true),
@@ -56,7 +56,7 @@ impl Connection {
             None => (Box::new(connect_tcp(&login.host, login.port).await?), false),
         };
         let mut channel = Channel::new(stream);
-        let agreement = shake_hands(&mut channel, login, tls, local).await?;
+        let agreement = shake_hands(&mut channel, login, tls, local, purpose).await?;
         Ok(Self::over(channel, agreement))
     }
 
@@ -93,13 +93,33 @@ impl Connection {
 
     /// Runs a statement whose result is small or none, over the text protocol.
     pub(in crate::mysql) async fn query(&mut self, sql: &str) -> WireResult<Grid> {
-        self.command(command::QUERY, sql.as_bytes()).await?;
+        self.begin(sql).await?;
+        let (grid, ending) = self.next_result().await?;
+        if ending.has_more() {
+            self.clean = false;
+            return Err(WireError::Protocol("one statement has several results"));
+        }
+        Ok(grid)
+    }
+
+    /// Sends statements, joined by `;` where the connection is one that may, over
+    /// the text protocol. [`Connection::next_result`] gives the result of each, and
+    /// must be called for as long as there are more.
+    pub(in crate::mysql) async fn begin(&mut self, sql: &str) -> WireResult<()> {
+        self.command(command::QUERY, sql.as_bytes()).await
+    }
+
+    /// The longest that [`Connection::begin`] takes.
+    pub(in crate::mysql) fn statement_bytes_max(&self) -> usize {
+        self.statement_bytes_max.saturating_sub(1)
+    }
+
+    /// The result of the next of the statements that were begun. An error is the
+    /// last result.
+    pub(in crate::mysql) async fn next_result(&mut self) -> WireResult<(Grid, Ending)> {
         let head = self.answer().await?;
         match head.first() {
-            Some(&mark::OK) => {
-                self.clean = true;
-                return Ok(Grid::default());
-            }
+            Some(&mark::OK) => return self.ended(Grid::default(), Ending::parse(&head)?),
             Some(&mark::LOCAL_FILE) => return Err(WireError::Protocol("it asks for a file")),
             _ => {}
         }
@@ -108,13 +128,17 @@ impl Connection {
         loop {
             let packet = self.answer().await?;
             if ends_rows(&packet, self.agreement.deprecate_eof) {
-                self.clean = true;
-                return Ok(grid);
+                return self.ended(grid, Ending::of_rows(&packet, self.agreement.deprecate_eof)?);
             }
             let mut cursor = Cursor::new(&packet);
             let row: Option<Vec<_>> = (0..grid.columns.len()).map(|_| text_cell(&mut cursor)).collect();
             grid.rows.push(row.ok_or(WireError::Protocol("a row of text is cut short"))?);
         }
+    }
+
+    fn ended(&mut self, grid: Grid, ending: Ending) -> WireResult<(Grid, Ending)> {
+        self.clean = !ending.has_more();
+        Ok((grid, ending))
     }
 
     /// Prepares and starts a statement; its rows come from

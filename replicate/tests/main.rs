@@ -1,0 +1,10 @@
+//! Streams between real databases.
+//!
+//! One binary: the servers of a process are shared by what it runs.
+
+mod child;
+mod end;
+mod flows;
+mod judge;
+mod kills;
+mod shop;
