@@ -370,5 +370,6 @@ async fn described(stream: &StreamName, connection: &mut sqlx::SqliteConnection)
         foreign_keys: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
+        children: Vec::new(),
     })
 }
