@@ -59,6 +59,16 @@ async fn described(connection: &mut SqliteConnection, name: &str) -> Result<Opti
     // The first read is what begins the snapshot; the pragmas themselves go by
     // what the connection remembers of the schema.
     ask(connection, "SELECT count(*) FROM sqlite_schema", None).await?;
+    let table = described_within(connection, name).await?;
+    ask(connection, "COMMIT", None).await?;
+    Ok(table)
+}
+
+/// As [`describe`], in the transaction that the caller has begun.
+pub(super) async fn described_within(
+    connection: &mut SqliteConnection,
+    name: &str,
+) -> Result<Option<Table>, sqlx::Error> {
     let found = ask(
         connection,
         "SELECT name, wr, strict FROM pragma_table_list \
@@ -66,12 +76,10 @@ async fn described(connection: &mut SqliteConnection, name: &str) -> Result<Opti
         Some(name),
     )
     .await?;
-    let table = match found.first() {
-        None => None,
-        Some(row) => Some(table_of(connection, row).await?),
-    };
-    ask(connection, "COMMIT", None).await?;
-    Ok(table)
+    match found.first() {
+        None => Ok(None),
+        Some(row) => Ok(Some(table_of(connection, row).await?)),
+    }
 }
 
 async fn table_of(connection: &mut SqliteConnection, row: &SqliteRow) -> Result<Table, sqlx::Error> {
@@ -169,18 +177,18 @@ async fn collations(connection: &mut SqliteConnection, table: &Table) -> Result<
     Ok(collations)
 }
 
-struct Index {
-    name: String,
+pub(super) struct Index {
+    pub(super) name: String,
     /// `c` for CREATE INDEX, `u` for a UNIQUE constraint, `pk`.
-    origin: String,
-    partial: bool,
+    pub(super) origin: String,
+    pub(super) partial: bool,
     /// Position in the table, negative for the row number and for expressions;
     /// and the collation.
-    columns: Vec<(i64, String)>,
+    pub(super) columns: Vec<(i64, String)>,
 }
 
 /// The unique indexes, in the order of their creation.
-async fn indexes(connection: &mut SqliteConnection, table: &str) -> Result<Vec<Index>, sqlx::Error> {
+pub(super) async fn indexes(connection: &mut SqliteConnection, table: &str) -> Result<Vec<Index>, sqlx::Error> {
     let rows = ask(
         connection,
         "SELECT name, origin, partial FROM pragma_index_list(?1, 'main') WHERE \"unique\" ORDER BY seq DESC",

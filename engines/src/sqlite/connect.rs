@@ -60,11 +60,22 @@ pub(super) async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Resu
     Ok(Sqlite {
         info: ServerInfo { engine: Engine::Sqlite, flavor: Flavor::Original, version, location: location.clone() },
         encoding,
-        path,
-        immutable,
+        file: File { location: location.clone(), encoding, lock_wait: options.connect_timeout, path, immutable },
         pool: Pool::new(location, driver, options.connections_max),
         watch: Mutex::new(member),
     })
+}
+
+/// What it takes to open the file again.
+#[derive(Debug, Clone)]
+pub(super) struct File {
+    pub(super) location: String,
+    pub(super) encoding: Encoding,
+    /// How long to wait for locks where no other time is given.
+    pub(super) lock_wait: Duration,
+    path: PathBuf,
+    /// Whether the URL says that nothing ever writes to the file.
+    immutable: bool,
 }
 
 /// What a connection of a stream's end does.
@@ -91,8 +102,8 @@ pub(super) enum End {
 /// a power cut the journal may be back, and the transaction undone that the
 /// origin was already told to forget. `fullfsync` does the same for the disk's
 /// own cache where the system makes that difference (macOS).
-pub(super) async fn open_end(db: &Sqlite, end: End, lock_wait: Duration) -> Result<Member> {
-    if db.immutable {
+pub(super) async fn open_end(file: &File, end: End, lock_wait: Duration) -> Result<Member> {
+    if file.immutable {
         return Err(Error::Url {
             why: "it says that the file is immutable, so it is no end of a stream".to_owned(),
             hint: "leave immutable=1 out",
@@ -103,13 +114,13 @@ pub(super) async fn open_end(db: &Sqlite, end: End, lock_wait: Duration) -> Resu
         End::Trims => (SqliteSynchronous::Normal, "OFF"),
         End::Reads => (SqliteSynchronous::Normal, "ON"),
     };
-    let options = driver_options(&db.path, false, lock_wait)
+    let options = driver_options(&file.path, false, lock_wait)
         .read_only(false)
         .synchronous(synchronous)
         .pragma("recursive_triggers", "OFF")
         .pragma("fullfsync", if end == End::Writes { "ON" } else { "OFF" })
         .pragma("query_only", query_only);
-    Member::open(&options).await.map_err(|e| fault::connecting(&db.info.location, e))
+    Member::open(&options).await.map_err(|e| fault::connecting(&file.location, e))
 }
 
 fn probed(row: &SqliteRow) -> Result<(String, Encoding), sqlx::Error> {

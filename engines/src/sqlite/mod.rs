@@ -10,8 +10,9 @@
 //! - `split`: range boundaries and the order of keys; `position`: whether
 //!   somebody wrote.
 //! - `write`: the session that writes to a sink; `statement`: what a statement
-//!   does, by its first words; `objects`: the names of what a stream keeps in the
-//!   file.
+//!   does, by its first words.
+//! - `capture`: the change tables and their triggers; `objects`: the names of what
+//!   a stream keeps in the file.
 //!
 //! What is peculiar to SQLite:
 //!
@@ -33,6 +34,7 @@
 //! extensions, or register collations: a key that needs a collation this build
 //! does not have is not reported as a key.
 
+mod capture;
 mod catalog;
 mod connect;
 mod estimate;
@@ -49,7 +51,6 @@ mod types;
 mod wire;
 mod write;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -73,9 +74,7 @@ use pool::{Member, Pool};
 pub struct Sqlite {
     info: ServerInfo,
     encoding: Encoding,
-    path: PathBuf,
-    /// Whether the URL says that nothing ever writes to the file.
-    immutable: bool,
+    file: connect::File,
     pool: Pool,
     /// The connection that `position` asks, always the same one; see there.
     watch: Mutex<Member>,
@@ -94,17 +93,6 @@ impl Sqlite {
     /// parameters that have no meaning here.
     pub async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Result<Self> {
         connect::connect(url, options).await
-    }
-}
-
-impl Sqlite {
-    /// Until the stream's rooms are filled.
-    fn unbuilt(&self) -> crate::Error {
-        crate::Error::Capture {
-            location: self.info.location.clone(),
-            fault: crate::CaptureFault::Unfaithful,
-            why: "this version cannot stream this engine".to_owned(),
-        }
     }
 }
 
@@ -153,19 +141,19 @@ impl Endpoint for Sqlite {
         write::open(self, options).await
     }
 
-    async fn arm(&self, _: &CaptureRequest) -> Result<Armed> {
-        Err(self.unbuilt())
+    async fn arm(&self, request: &CaptureRequest) -> Result<Armed> {
+        capture::arm(&self.file, request).await
     }
 
-    async fn disarm(&self, _: &CaptureRequest) -> Result<Vec<String>> {
-        Err(self.unbuilt())
+    async fn disarm(&self, request: &CaptureRequest) -> Result<Vec<String>> {
+        capture::disarm(&self.file, request).await
     }
 
-    async fn capture(&self, _: &CaptureRequest, _: &Position, _: &str) -> Result<Box<dyn Capture>> {
-        Err(self.unbuilt())
+    async fn capture(&self, request: &CaptureRequest, from: &Position, incarnation: &str) -> Result<Box<dyn Capture>> {
+        capture::begin(&self.file, request, from, incarnation).await
     }
 
-    async fn distance(&self, _: &StreamName, _: &Position) -> Result<Distance> {
-        Err(self.unbuilt())
+    async fn distance(&self, stream: &StreamName, position: &Position) -> Result<Distance> {
+        capture::distance(self, stream, position).await
     }
 }

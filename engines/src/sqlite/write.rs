@@ -55,7 +55,7 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 const COMMIT: &str = "COMMIT";
 
 pub(super) async fn open(db: &Sqlite, options: &WriterOptions) -> Result<Box<dyn Writer>> {
-    let member = connect::open_end(db, End::Writes, options.lock_timeout).await?;
+    let member = connect::open_end(&db.file, End::Writes, options.lock_timeout).await?;
     Ok(Box::new(Session {
         location: db.info.location.clone(),
         member,

@@ -1,5 +1,6 @@
 //! SQLite, on real files in temporary folders.
 
+mod capture;
 mod catalog;
 mod connect;
 mod scopes;

@@ -63,6 +63,8 @@ async fn main() -> Result<()> {
 
 async fn measure(arguments: &Arguments) -> Result<Results> {
     let mut machine = Machine::look();
+    // Of what runs: by the end, the files may be others.
+    let commit = record::commit();
     let mutants = Mutants::new(arguments.seed, arguments.mutations);
     let (truth, twins) = (Arc::new(Truth::of(&mutants)), Arc::new(Truth::of_twins(&mutants)));
     say(&format!("{} mutations of {} rows are being loaded twelve times", truth.mutations(), truth.source_rows));
@@ -83,7 +85,7 @@ async fn measure(arguments: &Arguments) -> Result<Results> {
     Ok(Results {
         schema_version: SCHEMA_VERSION,
         date: record::today(),
-        commit: record::commit(),
+        commit,
         command: record::command_line("mutations", &["--out"]),
         machine,
         seed: arguments.seed,
