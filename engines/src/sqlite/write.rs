@@ -170,6 +170,7 @@ impl Run<'_> {
             let verb = verb(sql);
             match (verb, self.state) {
                 (Verb::RollBack, _) => self.roll_back(index, sql).await?,
+                (Verb::Restore, State::Failed) => self.restore(index, sql).await?,
                 (_, State::Failed) => {
                     let why = "the transaction in which a statement failed has not been rolled back";
                     return Err(self.session.refused(index, QueryFault::Other, why));
@@ -234,6 +235,16 @@ impl Run<'_> {
     fn mark(&mut self, index: usize, writing: u8) {
         let table = sql::name(Engine::Sqlite, &objects::context());
         self.push(index, &format!("INSERT OR REPLACE INTO main.{table} VALUES (1, {writing})"), Verb::Change, false);
+    }
+
+    /// Goes back to a savepoint after a failure. Where SQLite has undone the whole
+    /// transaction there is no savepoint, so that this fails as well.
+    async fn restore(&mut self, index: usize, sql: &str) -> Ran {
+        let restored = pool::once(sql.to_owned()).execute(&mut self.session.member.connection).await;
+        restored.map_err(|error| self.session.failed(index, error))?;
+        self.state = State::Open;
+        self.outcomes.push(Outcome::default());
+        Ok(())
     }
 
     async fn roll_back(&mut self, index: usize, sql: &str) -> Ran {
