@@ -180,6 +180,7 @@ impl Store {
             foreign_keys: Vec::new(),
             row_estimate: 0,
             bytes_estimate: 0,
+            children: Vec::new(),
         };
         let columns = switchback_engines::capture::columns(&table);
         let identity = (0..definition.key).filter(|i| columns.contains(i)).collect();

@@ -11,10 +11,7 @@
 //! - [`split`], [`probe`], [`rank`]: keys that cut a table, and their order.
 //! - [`position`]: where the binary log stands.
 //! - [`write`]: sessions that write.
-//!
-//! What it does not do: write, or read the binary log (later, in rooms of their
-//! own). Spatial types and VECTOR have no canonical form yet; a column of one
-//! is an error that names it.
+//! - [`capture`]: changes, from the binary log.
 
 use std::sync::Arc;
 
@@ -33,6 +30,7 @@ use crate::table::{Table, TableRef};
 use crate::url::DatabaseUrl;
 use crate::write::{Writer, WriterOptions};
 
+mod capture;
 mod catalog;
 mod connect;
 mod decode;
@@ -56,6 +54,8 @@ pub struct MySql {
     /// By the name it has in the catalog.
     database: String,
     pool: pool::Pool,
+    /// Of the captures that run.
+    marks: Arc<capture::Marks>,
 }
 
 impl MySql {
@@ -66,18 +66,7 @@ impl MySql {
     /// when the URL says something that can't be done.
     pub async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Result<Self> {
         let connect::Greeted { info, database, pool } = connect::connect(url, options).await?;
-        Ok(Self { info, database, pool })
-    }
-}
-
-impl MySql {
-    /// Until the stream's rooms are filled.
-    fn unbuilt(&self) -> crate::Error {
-        crate::Error::Capture {
-            location: self.info.location.clone(),
-            fault: crate::CaptureFault::Unfaithful,
-            why: "this version cannot stream this engine".to_owned(),
-        }
+        Ok(Self { info, database, pool, marks: Arc::default() })
     }
 }
 
@@ -126,19 +115,21 @@ impl Endpoint for MySql {
         Ok(Box::new(write::Session::open(self.pool.opener(), self.info.flavor, options).await?))
     }
 
-    async fn arm(&self, _: &CaptureRequest) -> Result<Armed> {
-        Err(self.unbuilt())
+    async fn arm(&self, request: &CaptureRequest) -> Result<Armed> {
+        capture::arm(&self.pool, self.info.flavor, &self.database, request).await
     }
 
+    /// Arming makes nothing.
     async fn disarm(&self, _: &CaptureRequest) -> Result<Vec<String>> {
-        Err(self.unbuilt())
+        Ok(Vec::new())
     }
 
-    async fn capture(&self, _: &CaptureRequest, _: &Position, _: &str) -> Result<Box<dyn Capture>> {
-        Err(self.unbuilt())
+    async fn capture(&self, request: &CaptureRequest, from: &Position, incarnation: &str) -> Result<Box<dyn Capture>> {
+        let begin = (from, incarnation);
+        capture::capture(&self.pool, self.info.flavor, &self.database, &self.marks, request, begin).await
     }
 
-    async fn distance(&self, _: &StreamName, _: &Position) -> Result<Distance> {
-        Err(self.unbuilt())
+    async fn distance(&self, stream: &StreamName, position: &Position) -> Result<Distance> {
+        capture::distance(&self.pool, &self.marks, stream, position).await
     }
 }

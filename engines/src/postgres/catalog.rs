@@ -44,6 +44,7 @@ struct Relation {
     types: Option<Vec<NativeType>>,
     keys: Option<Vec<Index>>,
     foreign_keys: Option<Vec<Constraint>>,
+    children: Option<Vec<TableRef>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -140,6 +141,7 @@ impl Relation {
             foreign_keys: foreign_keys.into_iter().filter_map(|f| f.into_foreign_key(&attributes)).collect(),
             row_estimate: estimate(self.row_estimate),
             bytes_estimate: estimate(self.bytes_estimate),
+            children: self.children.unwrap_or_default(),
             columns: attributes.into_iter().map(|a| a.into_column(&types)).collect(),
         };
         Described { table, partitioned: self.partitioned }

@@ -89,12 +89,13 @@ impl Postgres {
     /// [`Error::Connect`] when there is no session to be had.
     pub async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Result<Self> {
         let connector = Connector::new(url, options.connect_timeout)?;
+        let location = connector.location().to_owned();
         let pool = Pool::new(connector, options.connections_max);
         let info = ServerInfo {
             engine: Engine::Postgres,
             flavor: Flavor::Original,
             version: position::version(&pool).await?,
-            location: url.location().to_owned(),
+            location,
         };
         Ok(Self { pool, info, partitioned: RwLock::new(HashMap::new()) })
     }

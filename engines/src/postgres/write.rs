@@ -8,7 +8,8 @@
 //!
 //! Invariants: triggers, cascades and foreign keys do nothing in these sessions
 //! (`session_replication_role`), a commit that is answered is on disk, and after
-//! a failure nothing but a roll-back is let through. The last one is ours, since
+//! a failure nothing but a roll-back is let through, of the transaction or to a
+//! savepoint. The last one is ours, since
 //! the server answers a `COMMIT` of a failed transaction with a roll-back that
 //! is no error.
 //!
@@ -108,6 +109,8 @@ enum Step {
     Begin,
     Commit,
     Rollback,
+    /// To a savepoint, which brings a failed transaction back to life.
+    Restore,
     Other,
 }
 
@@ -117,7 +120,8 @@ impl Step {
         let mut next = || words.next().map(str::to_ascii_uppercase).unwrap_or_default();
         match (next().as_str(), next().as_str()) {
             ("BEGIN", _) | ("START", "TRANSACTION") => Self::Begin,
-            ("COMMIT" | "ROLLBACK", "PREPARED") | ("ROLLBACK", "TO") => Self::Other,
+            ("COMMIT" | "ROLLBACK", "PREPARED") => Self::Other,
+            ("ROLLBACK", "TO") => Self::Restore,
             ("COMMIT" | "END", _) | ("PREPARE", "TRANSACTION") => Self::Commit,
             ("ROLLBACK" | "ABORT", _) => Self::Rollback,
             _ => Self::Other,
@@ -130,7 +134,8 @@ impl State {
         match step {
             Step::Begin => Self::Open,
             Step::Commit | Step::Rollback => Self::Idle,
-            Step::Other => self,
+            Step::Restore if self == Self::Failed => Self::Open,
+            Step::Restore | Step::Other => self,
         }
     }
 
@@ -201,7 +206,7 @@ impl Writer for PostgresWriter {
                 State::Unknown => {
                     return Err(self.refused(sent, QueryFault::ConnectionLost, "an answer was not waited for"));
                 }
-                State::Failed if Step::of(&rest[0]) != Step::Rollback => {
+                State::Failed if !matches!(Step::of(&rest[0]), Step::Rollback | Step::Restore) => {
                     return Err(self.refused(sent, QueryFault::Other, "the transaction failed before"));
                 }
                 State::Idle | State::Open | State::Failed => {}
@@ -289,6 +294,7 @@ mod tests {
         assert_eq!(lens(State::Idle, &["a", "b", "BEGIN", "c", "COMMIT", "d"]), [1, 1, 3, 1]);
         assert_eq!(lens(State::Open, &["a", "ROLLBACK TO SAVEPOINT s", "b"]), [3]);
         assert_eq!(lens(State::Open, &["ROLLBACK", "a", "b"]), [1, 1, 1]);
+        assert_eq!(lens(State::Failed, &["ROLLBACK TO SAVEPOINT s", "a", "COMMIT"]), [3]);
     }
 
     #[test]

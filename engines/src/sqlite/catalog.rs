@@ -94,6 +94,7 @@ async fn table_of(connection: &mut SqliteConnection, row: &SqliteRow) -> Result<
         foreign_keys: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
+        children: Vec::new(),
     };
     // `hidden` is 2 for a computed column, 3 for one that is also stored.
     let columns = ask(

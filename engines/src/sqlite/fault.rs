@@ -138,6 +138,7 @@ fn query_fault(refusal: &Refusal) -> QueryFault {
         // SQLite's own and have not changed in twenty years.
         code::ERROR if refusal.message.starts_with("no such table") => QueryFault::Missing,
         code::ERROR if refusal.message.starts_with("no such column") => QueryFault::Missing,
+        code::ERROR if refusal.message.contains(" has no column named ") => QueryFault::Missing,
         code::ERROR if refusal.message.starts_with("no such collation") => QueryFault::Other,
         code::ERROR => QueryFault::Syntax,
         _ => QueryFault::Other,

@@ -7,9 +7,9 @@ use crate::capture::StreamName;
 use crate::own::PREFIX;
 
 /// The table by which a [`crate::Writer`] marks its transactions in the logs of
-/// all streams that are armed in the file: one row, whose `writing` is set to 1
-/// at the beginning of each of its transactions and to 0 at the end. There is
-/// one as long as a stream is armed, and none otherwise.
+/// all streams that are armed in the file: one row, put there anew with 1 before
+/// the first change of each of its transactions and with 0 behind the last. The
+/// table is there as long as a stream is armed.
 pub(super) fn context() -> String {
     format!("{PREFIX}context")
 }

@@ -12,6 +12,8 @@ pub(super) enum Verb {
     Commit,
     /// Of the whole transaction; not to a savepoint.
     RollBack,
+    /// To a savepoint.
+    Restore,
     /// Inserts, updates or deletes rows.
     Change,
     Other,
@@ -22,7 +24,7 @@ pub(super) fn verb(sql: &str) -> Verb {
     match words.next().as_deref() {
         Some("BEGIN") => Verb::Begin,
         Some("COMMIT" | "END") => Verb::Commit,
-        Some("ROLLBACK") if words.any(|word| word == "TO") => Verb::Other,
+        Some("ROLLBACK") if words.any(|word| word == "TO") => Verb::Restore,
         Some("ROLLBACK") => Verb::RollBack,
         Some("INSERT" | "UPDATE" | "DELETE" | "REPLACE") => Verb::Change,
         // What follows the common tables, which are in parentheses.
@@ -100,8 +102,8 @@ mod tests {
             ("end transaction", Verb::Commit),
             ("ROLLBACK", Verb::RollBack),
             ("-- to\nROLLBACK TRANSACTION", Verb::RollBack),
-            ("ROLLBACK TO s", Verb::Other),
-            ("rollback transaction to savepoint s", Verb::Other),
+            ("ROLLBACK TO s", Verb::Restore),
+            ("rollback transaction to savepoint s", Verb::Restore),
             ("INSERT INTO t VALUES ('SELECT')", Verb::Change),
             ("Update t SET a = 1", Verb::Change),
             ("DELETE FROM t", Verb::Change),

@@ -23,10 +23,12 @@
 //!
 //! A capture of the same file has to tell this session's transactions from all
 //! others, and SQLite's triggers know nothing of transactions. So while a stream
-//! is armed in the file, each transaction of a writer is bracketed by two changes
-//! of one row (`objects::context`), which the capture finds in its log; a
-//! change outside of a transaction is given one. Whoever applies need not do
-//! anything for that, but must write by no other means than this session.
+//! is armed in the file, the changes of each transaction of a writer are bracketed
+//! by two changes of one row (`objects::context`), which the capture finds in its
+//! log; a change outside of a transaction is given one. The row is put there anew
+//! each time: a script runs ahead of what is known of its outcome, so a mark that
+//! could miss its row would be missed after the commit. Whoever applies need not
+//! do anything for that, but must write by no other means than this session.
 //!
 //! Whether a stream is armed is looked at after each `BEGIN`, as arming may
 //! happen while the session is open; from there on the lock keeps it as it is.
@@ -61,7 +63,8 @@ pub(super) async fn open(db: &Sqlite, options: &WriterOptions) -> Result<Box<dyn
         member,
         state: State::Idle,
         schema_version: None,
-        marked: false,
+        marks: false,
+        bracket: false,
     }))
 }
 
@@ -72,7 +75,9 @@ struct Session {
     /// When it was last looked whether a stream is armed.
     schema_version: Option<String>,
     /// Whether one was.
-    marked: bool,
+    marks: bool,
+    /// Whether the transaction has changed something, and so has its first mark.
+    bracket: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,9 +100,6 @@ struct Step {
     /// The caller's own, so its outcome is wanted.
     own: bool,
     verb: Verb,
-    /// It must find exactly one row: a mark that finds none would leave the
-    /// transaction unmarked.
-    mark: bool,
 }
 
 #[async_trait]
@@ -168,6 +170,7 @@ impl Run<'_> {
             let verb = verb(sql);
             match (verb, self.state) {
                 (Verb::RollBack, _) => self.roll_back(index, sql).await?,
+                (Verb::Restore, State::Failed) => self.restore(index, sql).await?,
                 (_, State::Failed) => {
                     let why = "the transaction in which a statement failed has not been rolled back";
                     return Err(self.session.refused(index, QueryFault::Other, why));
@@ -177,10 +180,11 @@ impl Run<'_> {
                     self.commit(index, sql, true);
                     self.flush().await?;
                 }
+                (Verb::Change, State::Open) => self.change(index, sql),
                 (Verb::Change, State::Idle) => {
                     self.wrapped = true;
                     self.begin(index, false).await?;
-                    self.push(index, sql, verb, true);
+                    self.change(index, sql);
                     self.commit(index, COMMIT, false);
                     self.flush().await?;
                     self.wrapped = false;
@@ -195,7 +199,7 @@ impl Run<'_> {
     }
 
     fn push(&mut self, index: usize, sql: &str, verb: Verb, own: bool) {
-        self.steps.push(Step { sql: sql.to_owned(), index, own, verb, mark: false });
+        self.steps.push(Step { sql: sql.to_owned(), index, own, verb });
     }
 
     async fn begin(&mut self, index: usize, own: bool) -> Ran {
@@ -206,24 +210,41 @@ impl Run<'_> {
             let context = objects::context();
             let look = format!("SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND name = '{context}'");
             self.push(index, &look, Verb::Other, false);
-            self.session.marked = self.flush().await?.is_some_and(|count| count != "0");
+            self.session.marks = self.flush().await?.is_some_and(|count| count != "0");
             self.session.schema_version = version;
         }
-        self.mark(index, 1);
+        self.session.bracket = false;
         Ok(())
     }
 
+    fn change(&mut self, index: usize, sql: &str) {
+        if self.session.marks && !self.session.bracket {
+            self.session.bracket = true;
+            self.mark(index, 1);
+        }
+        self.push(index, sql, Verb::Change, true);
+    }
+
     fn commit(&mut self, index: usize, sql: &str, own: bool) {
-        self.mark(index, 0);
+        if self.session.bracket {
+            self.mark(index, 0);
+        }
         self.push(index, sql, Verb::Commit, own);
     }
 
     fn mark(&mut self, index: usize, writing: u8) {
-        if self.session.marked {
-            let table = sql::name(Engine::Sqlite, &objects::context());
-            let sql = format!("UPDATE main.{table} SET writing = {writing}");
-            self.steps.push(Step { sql, index, own: false, verb: Verb::Change, mark: true });
-        }
+        let table = sql::name(Engine::Sqlite, &objects::context());
+        self.push(index, &format!("INSERT OR REPLACE INTO main.{table} VALUES (1, {writing})"), Verb::Change, false);
+    }
+
+    /// Goes back to a savepoint after a failure. Where SQLite has undone the whole
+    /// transaction there is no savepoint, so that this fails as well.
+    async fn restore(&mut self, index: usize, sql: &str) -> Ran {
+        let restored = pool::once(sql.to_owned()).execute(&mut self.session.member.connection).await;
+        restored.map_err(|error| self.session.failed(index, error))?;
+        self.state = State::Open;
+        self.outcomes.push(Outcome::default());
+        Ok(())
     }
 
     async fn roll_back(&mut self, index: usize, sql: &str) -> Ran {
@@ -275,11 +296,6 @@ impl Run<'_> {
                 (Some(Either::Left(done)), Some(ran)) => {
                     let affected = if ran.verb == Verb::Change { done.rows_affected() } else { 0 };
                     let outcome = Outcome { affected, rows: std::mem::take(&mut rows) };
-                    if ran.mark && outcome.affected != 1 {
-                        drop(stream);
-                        let why = "the row that marks our transactions is not there: arm the stream again";
-                        return Err(self.session.refused(index, QueryFault::Missing, why));
-                    }
                     match ran.verb {
                         Verb::Begin => self.state = State::Open,
                         Verb::Commit => self.state = State::Idle,

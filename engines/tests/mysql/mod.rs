@@ -28,6 +28,7 @@ macro_rules! on_both {
     )+};
 }
 
+mod capturing;
 mod catalog;
 mod charsets;
 mod connecting;

@@ -133,6 +133,8 @@ async fn an_inheritance_parent_has_its_own_rows_only(side: Side) {
     )
     .await;
     let (parent, child) = (fixture.table("parent").await, fixture.table("child").await);
+    assert_eq!(parent.children, std::slice::from_ref(&child.name));
+    assert!(child.children.is_empty());
     assert_eq!(rows(&fixture.postgres, &parent, Scope::All).await.expect("rows").len(), 1);
     assert_eq!(fixture.postgres.count(&parent, None).await.expect("a count"), 1);
     assert_eq!(fixture.postgres.count(&child, Some("extra > 2")).await.expect("a count"), 1);

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use switchback_engines::{Database, Engine};
-use switchback_verify::{Difference, DifferenceSink, Options, Progress, SinkError, TablePlan, TableSink, Verdict, run};
+use switchback_verify::{
+    Began, Difference, DifferenceSink, Options, Progress, SinkError, TablePlan, TableSink, Verdict, run,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::end::{End, ask, open};
@@ -70,7 +72,7 @@ pub(crate) async fn watch(sink: &End, stop: CancellationToken) -> u64 {
 struct Found(Arc<Mutex<Vec<String>>>);
 
 impl DifferenceSink for Found {
-    fn open(&self, plan: &TablePlan) -> Result<Box<dyn TableSink>, SinkError> {
+    fn open(&self, plan: &TablePlan, _: &Began) -> Result<Box<dyn TableSink>, SinkError> {
         Ok(Box::new(FoundInTable { table: plan.target.name.to_string(), all: Arc::clone(&self.0) }))
     }
 }

@@ -1,5 +1,7 @@
 //! One connection: statements and their results.
 
+use std::borrow::Cow;
+
 use tokio::net::TcpSocket;
 
 use super::channel::{Channel, Rows, Stream};
@@ -15,9 +17,11 @@ mod command {
     pub(super) const QUIT: u8 = 1;
     pub(super) const QUERY: u8 = 3;
     pub(super) const PING: u8 = 14;
+    pub(super) const BINLOG_DUMP: u8 = 18;
     pub(super) const PREPARE: u8 = 22;
     pub(super) const EXECUTE: u8 = 23;
     pub(super) const CLOSE_STATEMENT: u8 = 25;
+    pub(super) const BINLOG_DUMP_GTID: u8 = 30;
 }
 
 /// A small result: text cells, as the catalog gives them.
@@ -182,6 +186,50 @@ impl Connection {
         }
     }
 
+    /// Asks for the binary log; from then on the connection is of use for
+    /// [`Connection::event`] alone.
+    pub(in crate::mysql) async fn dump(&mut self, request: &Dump<'_>) -> WireResult<()> {
+        /// End when there is nothing more, instead of waiting for it.
+        const TO_THE_END: u16 = 1;
+        let flags = if request.to_the_end { TO_THE_END } else { 0 }.to_le_bytes();
+        let id = request.server_id.to_le_bytes();
+        /// Where the first event of every file is.
+        const START: u8 = 4;
+        match request.gtids {
+            Some(gtids) => {
+                /// What was seen comes as a set, not as a file.
+                const BY_SET: u16 = 4;
+                let flags = (u16::from_le_bytes(flags) | BY_SET).to_le_bytes();
+                let len = u32::try_from(gtids.len()).unwrap_or(u32::MAX).to_le_bytes();
+                let body = [&flags[..], &id, &[0; 4], &u64::from(START).to_le_bytes(), &len, gtids].concat();
+                self.command(command::BINLOG_DUMP_GTID, &body).await
+            }
+            None => {
+                let body = [&u32::from(START).to_le_bytes()[..], &flags, &id].concat();
+                self.command(command::BINLOG_DUMP, &body).await
+            }
+        }
+    }
+
+    /// The next event of the log, if all of it is here already.
+    pub(in crate::mysql) fn event(&mut self) -> WireResult<Option<DumpedEvent<'_>>> {
+        Ok(match self.channel.buffered()? {
+            None => None,
+            Some(packet) if packet.first() == Some(&mark::END) && packet.len() < 9 => Some(DumpedEvent::End),
+            Some(Cow::Borrowed([mark::OK, event @ ..])) => Some(DumpedEvent::Event(Cow::Borrowed(event))),
+            Some(Cow::Owned(mut packet)) if packet.first() == Some(&mark::OK) => {
+                packet.remove(0);
+                Some(DumpedEvent::Event(Cow::Owned(packet)))
+            }
+            Some(_) => return Err(WireError::Protocol("there is something else among the events")),
+        })
+    }
+
+    /// Waits for more of the log. May be dropped while it waits.
+    pub(in crate::mysql) async fn more_events(&mut self) -> WireResult<()> {
+        self.channel.more().await
+    }
+
     /// Sends a command; what comes back must be read before the next one.
     async fn command(&mut self, command: u8, body: &[u8]) -> WireResult<()> {
         if body.len() >= self.statement_bytes_max {
@@ -226,6 +274,22 @@ impl Connection {
         }
         Ok(definitions)
     }
+}
+
+/// What to send of the binary log.
+pub(in crate::mysql) struct Dump<'a> {
+    /// By this the server tells its readers apart.
+    pub(in crate::mysql) server_id: u32,
+    /// The transactions not to send, as MySQL has them; `None` for MariaDB, which is
+    /// told so before.
+    pub(in crate::mysql) gtids: Option<&'a [u8]>,
+    pub(in crate::mysql) to_the_end: bool,
+}
+
+pub(in crate::mysql) enum DumpedEvent<'a> {
+    Event(Cow<'a, [u8]>),
+    /// There is no more, and was asked for no more.
+    End,
 }
 
 /// The answer to PREPARE.

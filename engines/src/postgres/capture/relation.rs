@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 use sqlx::postgres::PgConnection;
+use tokio::task::JoinHandle;
 
 use super::super::connect::Connector;
 use super::super::fault;
@@ -16,7 +17,7 @@ use super::super::types;
 use super::pgoutput::{Relation, RelationColumn};
 use super::slot::{Found, refuse};
 use crate::capture;
-use crate::error::{CaptureFault, Error, QueryFault, Result};
+use crate::error::{CaptureFault, Cause, Error, QueryFault, Result};
 use crate::sql::POSTGRES_DOMAIN;
 use crate::table::{Column, Logical, Notation, Table};
 
@@ -81,11 +82,16 @@ fn holds_object_names(logical: &Logical) -> bool {
 #[derive(Debug)]
 pub(super) struct Natives {
     connector: Connector,
-    /// Absent while it is used, so that one that was left in the middle of an
-    /// answer is not used again.
     session: Option<PgConnection>,
-    known: HashMap<(u32, i32), Option<String>>,
+    known: HashMap<TypeKey, Option<String>>,
+    /// On its way. A task of its own, so that a caller who gives up in between
+    /// finds it further along the next time, however little patience he has.
+    asked: Option<JoinHandle<Result<(PgConnection, Vec<Answer>)>>>,
 }
+
+/// A type's number and modifier.
+type TypeKey = (u32, i32);
+type Answer = (TypeKey, Option<String>);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,39 +102,29 @@ struct Named {
 
 impl Natives {
     pub(super) fn new(connector: Connector) -> Self {
-        Self { connector, session: None, known: HashMap::new() }
+        Self { connector, session: None, known: HashMap::new(), asked: None }
     }
 
-    /// Makes sure that all types of `relation` are known.
+    /// Makes sure that all types of `relation` are known. May be dropped before
+    /// it is done, and called again with the same relation.
     pub(super) async fn learn(&mut self, relation: &Relation) -> Result<()> {
-        let mut unknown: Vec<(u32, i32)> = relation.columns.iter().map(key).collect();
+        let mut unknown: Vec<TypeKey> = relation.columns.iter().map(key).collect();
         unknown.retain(|key| !self.known.contains_key(key));
         if unknown.is_empty() {
             return Ok(());
         }
-        let mut session = match self.session.take() {
-            Some(session) => session,
-            None => self.connector.open().await?,
+        let asked = match &mut self.asked {
+            Some(asked) => asked,
+            None => self.asked.insert(tokio::spawn(ask(self.connector.clone(), self.session.take(), unknown))),
         };
-        let location = self.connector.location();
-        let list = |numbers: Vec<String>| format!("{{{}}}", numbers.join(","));
-        let query = sqlx::query_scalar::<_, String>(NATIVES)
-            .persistent(false)
-            .bind(list(unknown.iter().map(|(oid, _)| oid.to_string()).collect()))
-            .bind(list(unknown.iter().map(|(_, modifier)| modifier.to_string()).collect()));
-        let text = query.fetch_one(&mut session).await.map_err(|e| fault::query(location, WHAT, e))?;
-        let named: Vec<Option<Named>> = serde_json::from_str(&text).map_err(|e| Error::Query {
-            location: location.to_owned(),
-            what: WHAT.to_owned(),
-            fault: QueryFault::Other,
-            source: Box::new(e),
-        })?;
-        let native = |named: Named| match named.domain {
-            Some(domain) => format!("{}{POSTGRES_DOMAIN}{domain})", named.native),
-            None => named.native,
+        let answered = asked.await;
+        self.asked = None;
+        let (session, answers) = match answered {
+            Ok(answered) => answered?,
+            Err(e) => return Err(unanswered(self.connector.location(), Box::new(e))),
         };
-        self.known.extend(unknown.into_iter().zip(named.into_iter().map(|named| named.map(native))));
         self.session = Some(session);
+        self.known.extend(answers);
         Ok(())
     }
 
@@ -137,8 +133,45 @@ impl Natives {
     }
 }
 
-fn key(column: &RelationColumn) -> (u32, i32) {
+impl Drop for Natives {
+    fn drop(&mut self) {
+        if let Some(asked) = &self.asked {
+            asked.abort();
+        }
+    }
+}
+
+fn key(column: &RelationColumn) -> TypeKey {
     (column.type_oid, column.modifier)
+}
+
+async fn ask(
+    connector: Connector,
+    session: Option<PgConnection>,
+    keys: Vec<TypeKey>,
+) -> Result<(PgConnection, Vec<Answer>)> {
+    let mut session = match session {
+        Some(session) => session,
+        None => connector.open().await?,
+    };
+    let location = connector.location();
+    let list = |numbers: Vec<String>| format!("{{{}}}", numbers.join(","));
+    let query = sqlx::query_scalar::<_, String>(NATIVES)
+        .persistent(false)
+        .bind(list(keys.iter().map(|(oid, _)| oid.to_string()).collect()))
+        .bind(list(keys.iter().map(|(_, modifier)| modifier.to_string()).collect()));
+    let text = query.fetch_one(&mut session).await.map_err(|e| fault::query(location, WHAT, e))?;
+    let named: Vec<Option<Named>> = serde_json::from_str(&text).map_err(|e| unanswered(location, Box::new(e)))?;
+    let native = |named: Named| match named.domain {
+        Some(domain) => format!("{}{POSTGRES_DOMAIN}{domain})", named.native),
+        None => named.native,
+    };
+    let answers = keys.into_iter().zip(named.into_iter().map(|named| named.map(native))).collect();
+    Ok((session, answers))
+}
+
+fn unanswered(location: &str, source: Cause) -> Error {
+    Error::Query { location: location.to_owned(), what: WHAT.to_owned(), fault: QueryFault::Other, source }
 }
 
 /// Whether `relation` is `table`, its types having been learned.

@@ -31,8 +31,8 @@ pub(super) struct Rows {
     captured: Vec<Captured>,
     /// By the number that the server gives them.
     relations: HashMap<u32, Known>,
-    /// Came, and was not yet found to be one of the tables.
-    relation: Option<Relation>,
+    /// One of the tables by its name, and not yet found to be that.
+    relation: Option<(usize, Relation)>,
     transaction: Option<Transaction>,
     from: Lsn,
     /// Up to which all that happened was handed on.
@@ -41,9 +41,18 @@ pub(super) struct Rows {
     bytes: usize,
 }
 
+/// What a number in the log stands for.
+#[derive(Debug)]
+enum Known {
+    Captured(Logged),
+    /// No table that is asked for: a partition, whose changes come as its
+    /// table's. Says what it means should a change of it come all the same.
+    Other(String),
+}
+
 /// One of the tables, as it is in the log at present.
 #[derive(Debug)]
-struct Known {
+struct Logged {
     table: usize,
     /// Whether each column is part of what identifies a row.
     key: Vec<bool>,
@@ -90,30 +99,35 @@ impl Rows {
 
     /// What has to be settled before anything else is taken.
     pub(super) fn relation(&self) -> Option<&Relation> {
-        self.relation.as_ref()
+        self.relation.as_ref().map(|(_, relation)| relation)
     }
 
-    /// Finds out which table the relation that came is, once its types are known.
+    /// Finds out whether the relation that came is the table of its name, once
+    /// its types are known.
     pub(super) fn settle(&mut self, natives: &Natives) -> Result<()> {
-        let Some(relation) = self.relation.take() else { return Ok(()) };
+        let Some((table, relation)) = self.relation.take() else { return Ok(()) };
+        relation::check(&self.tables[table], &relation, natives).map_err(|refusal| refusal.at(&self.location))?;
+        let key = relation.columns.iter().map(|column| column.key).collect();
+        self.relations.insert(relation.id, Known::Captured(Logged { table, key }));
+        Ok(())
+    }
+
+    fn introduce(&mut self, relation: Relation) {
         let named = |table: &Table| {
             table.name.name == relation.name && table.name.schema.as_deref() == Some(relation.schema.as_str())
         };
-        let Some(table) = self.tables.iter().position(named) else {
-            let was = self.relations.get(&relation.id).map(|known| &self.tables[known.table].name);
-            let why = match was {
-                Some(was) => format!("`{was}` is called `{}.{}` now", relation.schema, relation.name),
-                None => format!(
-                    "`{}.{}` is published and was not when the stream was armed",
-                    relation.schema, relation.name
-                ),
-            };
-            return Err(refuse(CaptureFault::SchemaChanged, why).at(&self.location));
+        if let Some(table) = self.tables.iter().position(named) {
+            self.relation = Some((table, relation));
+            return;
+        }
+        let Relation { id, schema, name, .. } = relation;
+        let why = match self.relations.get(&id) {
+            Some(Known::Captured(was)) => {
+                format!("`{}` is called `{schema}.{name}` now", self.captured[was.table].name)
+            }
+            _ => format!("`{schema}.{name}` is published and was not when the stream was armed"),
         };
-        relation::check(&self.tables[table], &relation, natives).map_err(|refusal| refusal.at(&self.location))?;
-        let key = relation.columns.iter().map(|column| column.key).collect();
-        self.relations.insert(relation.id, Known { table, key });
-        Ok(())
+        self.relations.insert(id, Known::Other(why));
     }
 
     pub(super) fn take(&mut self, event: ReplicationEvent) -> Result<()> {
@@ -174,7 +188,7 @@ impl Rows {
     fn data(&mut self, bytes: &[u8]) -> Result<()> {
         let message = pgoutput::message(bytes).map_err(|why| self.broken(why))?;
         if let Message::Relation(relation) = message {
-            self.relation = Some(relation);
+            self.introduce(relation);
             return Ok(());
         }
         let Some(transaction) = self.transaction else {
@@ -226,11 +240,15 @@ impl Rows {
         }))
     }
 
-    fn known(&self, id: u32) -> Result<&Known> {
-        self.relations.get(&id).ok_or_else(|| self.broken("a change is of a table that was not introduced"))
+    fn known(&self, id: u32) -> Result<&Logged> {
+        match self.relations.get(&id) {
+            Some(Known::Captured(logged)) => Ok(logged),
+            Some(Known::Other(why)) => Err(refuse(CaptureFault::SchemaChanged, why.clone()).at(&self.location)),
+            None => Err(self.broken("a change is of a table that was not introduced")),
+        }
     }
 
-    fn old(&self, known: &Known, old: &Old<'_>) -> Result<Image> {
+    fn old(&self, known: &Logged, old: &Old<'_>) -> Result<Image> {
         match old {
             Old::Row(tuple) => self.image(known, tuple),
             Old::Key(tuple) => {
@@ -245,7 +263,7 @@ impl Rows {
         }
     }
 
-    fn image(&self, known: &Known, tuple: &Tuple<'_>) -> Result<Image> {
+    fn image(&self, known: &Logged, tuple: &Tuple<'_>) -> Result<Image> {
         let columns = &self.captured[known.table].columns;
         if tuple.len() != columns.len() {
             return Err(self.fault(known, WHOLE_ROW, "the row has another number of fields than the table"));
@@ -267,7 +285,7 @@ impl Rows {
         Ok(image)
     }
 
-    fn fault(&self, known: &Known, column: &str, why: Fault) -> Error {
+    fn fault(&self, known: &Logged, column: &str, why: Fault) -> Error {
         Error::Decode { table: self.captured[known.table].name.clone(), column: column.to_owned(), why: why.to_owned() }
     }
 

@@ -237,8 +237,12 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_in_the_url_is_refused() {
-        let error = config("postgres://u@h/d?sslmode=verify-ca&sslrootcert=-----BEGIN%20X-----").unwrap_err();
+    fn a_certificate_that_is_in_no_file_is_refused() {
+        let options = PgConnectOptions::new_without_pgpass().ssl_mode(PgSslMode::VerifyCa);
+        let secrets =
+            |root: &str| Secrets { password: None, root: Some(root.to_owned()), certificate: None, key: None };
+        assert!(tls(&options, &secrets("file: /c/a.pem"), "h").is_ok());
+        let error = tls(&options, &secrets("-----BEGIN CERTIFICATE-----"), "h").unwrap_err();
         assert!(matches!(error, Error::Url { .. }), "{error:?}");
     }
 

@@ -46,9 +46,7 @@ pub(in crate::sqlite) async fn arm(file: &File, request: &CaptureRequest) -> Res
         run(file, connection, &statement).await?;
     }
     if !names(file, connection).await?.contains(&objects::context()) {
-        for statement in trigger::context() {
-            run(file, connection, &statement).await?;
-        }
+        run(file, connection, &trigger::context()).await?;
         done.push(format!("created the table `{}`, by which the tool's own writes are known", objects::context()));
     }
     run(file, connection, &trigger::mark(stream)).await?;

@@ -73,7 +73,14 @@
 //!   triggers of a connection can't be seen by any other.
 //! - A BEFORE trigger that changes the very row that is about to be changed: what
 //!   SQLite then does is undefined by its documentation.
-//! - NULL that REPLACE turns into a computed DEFAULT within a unique key.
+//! - REPLACE, where what it collides with is known only after the last moment
+//!   that a trigger has before the change: NULL that becomes a computed DEFAULT
+//!   within a unique key, and a unique index over an expression of a row number
+//!   that SQLite gives.
+//! - Refused: a unique index over a STORED computed column, which SQLite has not
+//!   computed before an update.
+//! - While a stream is armed SQLite refuses `ALTER TABLE … DROP COLUMN` on its
+//!   tables.
 //! - `total_changes()` counts the rows of the log, too; `changes()` and
 //!   `last_insert_rowid()` don't.
 //! - The clock of a commit is that of its last change.
@@ -104,7 +111,7 @@ use super::{Sqlite, estimate, fault, objects, read};
 use crate::capture::{Capture, CaptureRequest, Distance, StreamName};
 use crate::change::{Event, Position};
 use crate::engine::Engine;
-use crate::error::{CaptureFault, Result};
+use crate::error::{CaptureFault, Error, QueryFault, Result};
 use crate::sql;
 use crate::table::{Column, Table, TableRef};
 
@@ -226,13 +233,16 @@ impl Capture for Running {
     /// call that is dropped, or fails, reads the same again.
     async fn next(&mut self) -> Result<Vec<Event>> {
         loop {
-            while self.cursor.read.seq < self.end {
-                let events = self.read_page().await?;
-                if !events.is_empty() {
-                    return Ok(events);
-                }
+            let events = match self.go_on().await {
+                // In rollback-journal mode somebody who commits keeps all others
+                // out, for as long as it takes him.
+                Err(Error::Query { fault: QueryFault::TimedOut, .. }) => Vec::new(),
+                other => other?,
+            };
+            if !events.is_empty() {
+                return Ok(events);
             }
-            if !self.look().await? {
+            if self.cursor.read.seq == self.end {
                 tokio::time::sleep(POLL).await;
             }
         }
@@ -246,6 +256,11 @@ impl Capture for Running {
 }
 
 impl Running {
+    /// The next page; nothing where there is none, or nothing to hand out in it.
+    async fn go_on(&mut self) -> Result<Vec<Event>> {
+        if self.cursor.read.seq < self.end || self.look().await? { self.read_page().await } else { Ok(Vec::new()) }
+    }
+
     /// Whether there is something new; sets the end of the next snapshot.
     async fn look(&mut self) -> Result<bool> {
         let failed = |e| fault::querying(&self.log.location, "looking for what has changed".to_owned(), e);
@@ -355,5 +370,6 @@ async fn described(stream: &StreamName, connection: &mut sqlx::SqliteConnection)
         foreign_keys: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
+        children: Vec::new(),
     })
 }

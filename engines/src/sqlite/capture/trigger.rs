@@ -55,17 +55,13 @@ pub(super) fn tables(stream: &StreamName, width: usize) -> Vec<String> {
 pub(super) const FORMAT: i64 = 1;
 
 /// The table that writers mark their transactions by.
-pub(super) fn context() -> [String; 2] {
-    let table = quoted(&objects::context());
-    [
-        format!("CREATE TABLE {table}(id INTEGER PRIMARY KEY CHECK (id = 1), writing INTEGER)"),
-        format!("INSERT INTO {table} VALUES (1, 0)"),
-    ]
+pub(super) fn context() -> String {
+    format!("CREATE TABLE {}(id INTEGER PRIMARY KEY CHECK (id = 1), writing INTEGER)", quoted(&objects::context()))
 }
 
 pub(super) fn mark(stream: &StreamName) -> String {
     format!(
-        "CREATE TRIGGER {} AFTER UPDATE ON {} BEGIN \
+        "CREATE TRIGGER {} AFTER INSERT ON {} BEGIN \
          INSERT INTO {}(op, at) VALUES (CASE NEW.writing WHEN 1 THEN '{}' ELSE '{}' END, {NOW}); END",
         quoted(&objects::mark(stream)),
         quoted(&objects::context()),
