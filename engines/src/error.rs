@@ -83,6 +83,8 @@ pub enum QueryFault {
 /// Why changes can't be captured. None of these goes away by trying again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CaptureFault {
+    /// There is a stream of this name, and it is left as it is.
+    AlreadyArmed,
     /// The slot, publication or change table that arming made is not there.
     NotArmed,
     /// The server no longer has the log from this position on.
@@ -163,6 +165,7 @@ impl Error {
                 Some("ignore the column (--ignore-columns TABLE.COLUMN); the certificate will list it")
             }
             Self::Capture { fault, .. } => Some(match fault {
+                CaptureFault::AlreadyArmed => "disarm the stream of this name first, or give this one another name",
                 CaptureFault::NotArmed => "arm the stream again, which means to load the data again",
                 CaptureFault::LogGone => {
                     "the log was removed before it was read: load the data again, and let the server keep its log for longer"

@@ -27,6 +27,7 @@ pub mod display;
 pub mod endpoint;
 pub mod engine;
 pub mod error;
+pub mod fit;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -142,7 +142,16 @@ impl Totals {
 
 #[cfg(test)]
 mod tests {
+    use switchback_engines::{ConnectOptions, DatabaseUrl, connect};
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
+    use crate::difference::{Began, DifferenceSink};
+    use crate::options::{Options, StopConditions};
+    use crate::outcome::Stop;
+    use crate::plan::TablePlan;
+    use crate::plan::selection::Known;
+    use crate::progress::Progress;
 
     fn digest(count: u64, sum: u128) -> Digest {
         Digest { count, sum }
@@ -214,5 +223,101 @@ mod tests {
         // What a difference says is that the hashes differ, not how many rows are gone.
         assert!(!Totals { differences: BTreeMap::from([(Kind::Changed, 1)]), ..apart() }.add_up());
         assert!(!Totals { surplus: 1, ..Totals::default() }.add_up());
+    }
+
+    /// How many differences came at once, and whether that was all of them.
+    #[derive(Debug, Default, Clone)]
+    struct Written(Arc<Mutex<(Vec<usize>, bool)>>);
+
+    struct Sink {
+        written: Written,
+        /// Writes that succeed.
+        writes_max: usize,
+    }
+
+    impl TableSink for Sink {
+        fn write(&mut self, differences: &[Difference]) -> Result<(), SinkError> {
+            let mut written = self.written.0.lock().unwrap();
+            if written.0.len() == self.writes_max {
+                return Err(SinkError { path: PathBuf::from("full"), source: "no space".into() });
+            }
+            written.0.push(differences.len());
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>) -> Result<Vec<PathBuf>, SinkError> {
+            self.written.0.lock().unwrap().1 = true;
+            Ok(vec![PathBuf::from("part-00000")])
+        }
+    }
+
+    impl DifferenceSink for Written {
+        fn open(&self, _: &TablePlan, _: &Began) -> Result<Box<dyn TableSink>, SinkError> {
+            Ok(Box::new(Sink { written: self.clone(), writes_max: usize::MAX }))
+        }
+    }
+
+    /// A ledger of a run that ends at a number of differences.
+    struct Case {
+        ledger: Ledger,
+        written: Written,
+        progress: Arc<TableProgress>,
+        shared: Arc<Shared>,
+        _folder: tempfile::TempDir,
+    }
+
+    async fn case(differences_max: u64, writes_max: usize) -> Case {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("empty.db");
+        std::fs::File::create(&path).unwrap();
+        let url = DatabaseUrl::parse(&format!("sqlite:{}", path.display())).unwrap();
+        let database = connect(&url, &ConnectOptions::default()).await.unwrap();
+        let stop = StopConditions { differences_max: Some(differences_max), time_max: None };
+        let options = Options { stop, ..Options::default() };
+        let (written, progress) = (Written::default(), Progress::new());
+        let table = progress.begin("t".to_owned());
+        let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
+        let (source, sink) = (Arc::clone(&database), Arc::new(written.clone()));
+        let (known, cancel) = (Known::default(), CancellationToken::new());
+        let shared = Shared::new(source, database, options, known, sink, progress, pool, cancel);
+        let shared = Arc::new(shared);
+        let sink = Box::new(Sink { written: written.clone(), writes_max });
+        let ledger = Ledger::new(sink, 2, Arc::clone(&shared), Arc::clone(&table));
+        Case { ledger, written, progress: table, shared, _folder: folder }
+    }
+
+    fn some(count: usize) -> Vec<Difference> {
+        vec![difference(Kind::Changed, (1, 1), &[1]); count]
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_recorded_is_counted_written_and_shown() {
+        let case = case(2_600, usize::MAX).await;
+        case.ledger.add_range(digest(3, 7), digest(2, u128::MAX));
+        case.ledger.add_range(digest(1, 1), digest(4, 2));
+        case.ledger.record(&some(2_500), 3, &Tolerated::default()).unwrap();
+        assert_eq!(case.shared.stopped(), None);
+        case.ledger.record(&some(100), 1, &Tolerated::default()).unwrap();
+        assert_eq!(case.shared.stopped(), Some(Stop::MaxDifferences), "all tables count together");
+        assert_eq!(case.written.0.lock().unwrap().0, [WRITE_ROWS, WRITE_ROWS, 452, 100]);
+        assert_eq!(case.progress.differences.load(Ordering::Relaxed), 2_600);
+        let totals = case.ledger.totals();
+        assert_eq!((totals.source, totals.target), (digest(4, 8), digest(6, 1)));
+        assert_eq!(totals.differences, BTreeMap::from([(Kind::Changed, 2_600)]));
+        assert_eq!((totals.changed, totals.in_sync), (vec![0, 2_600], 4));
+        assert_eq!(case.ledger.close(false).unwrap(), [PathBuf::from("part-00000")]);
+        assert!(case.written.0.lock().unwrap().1, "the files are whole");
+        assert!(case.ledger.close(false).unwrap().is_empty(), "once");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_could_not_be_written_is_neither_shown_nor_finished() {
+        let case = case(10, 1).await;
+        case.ledger.record(&some(1), 0, &Tolerated::default()).unwrap();
+        let failed = case.ledger.record(&some(20), 0, &Tolerated::default());
+        assert_eq!(failed.unwrap_err().path, PathBuf::from("full"));
+        assert_eq!((case.progress.differences.load(Ordering::Relaxed), case.shared.stopped()), (1, None));
+        assert!(case.ledger.close(true).unwrap().is_empty());
+        assert!(!case.written.0.lock().unwrap().1, "half a file must not look whole");
     }
 }

@@ -5,13 +5,17 @@
 //! - [`mutations`]: a hundred thousand changes, each as small as can be.
 //! - [`vectors`]: what is equal and what is not, value by value.
 //! - [`types`]: every type of every engine.
+//! - [`charsets`]: text in every character set of every server.
+//! - [`columns`]: columns that are computed, and such as no statement shows.
 //! - [`policies`]: what settings make equal and different.
 //! - [`field`]: what other tools' schemes called equal.
 //! - [`modes`]: what a run can be asked for.
 //! - [`races`]: other writers and failing servers.
 //! - [`regressions`]: wrong verdicts that were found once.
 
+mod charsets;
 mod collect;
+mod columns;
 mod field;
 mod home;
 mod load;

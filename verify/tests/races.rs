@@ -27,10 +27,10 @@ async fn compare(source: Arc<dyn Database>, target: Arc<dyn Database>) -> (RunOu
 /// Runs `sql` on `file` after each reading that `when` picks.
 fn after_reading(files: &Arc<Files>, file: &'static str, sql: &'static str, when: fn(u32) -> bool) -> Hook {
     let files = Arc::clone(files);
-    Box::new(move |number| {
+    Box::new(move |reading| {
         let files = Arc::clone(&files);
         async move {
-            if when(number) {
+            if when(reading.number) {
                 files.execute(file, sql).await;
             }
             Ok(())
@@ -90,8 +90,8 @@ async fn a_definition_that_changes_in_mid_run_is_no_result() {
 async fn a_reading_that_fails_at_its_end_is_no_result() {
     let files = Arc::new(Files::new(&numbers("t", 1000), &numbers("t", 1000)).await);
     for fails_at in 1..8 {
-        let hook: Hook = Box::new(move |number| {
-            async move { if number >= fails_at { Err("the server went away".into()) } else { Ok(()) } }.boxed()
+        let hook: Hook = Box::new(move |reading| {
+            async move { if reading.number >= fails_at { Err("the server went away".into()) } else { Ok(()) } }.boxed()
         });
         let source = Restless::over(files.open("source.db").await, hook);
         let sink = Collected::default();
@@ -109,8 +109,8 @@ async fn a_connection_that_breaks_once_costs_a_second_reading_and_no_row() {
     let drift = format!("{} UPDATE t SET v = 0 WHERE id = 77;", numbers("t", 1000));
     let files = Arc::new(Files::new(&numbers("t", 1000), &drift).await);
     for breaks_at in 1..=3 {
-        let hook: Hook = Box::new(move |number| {
-            async move { if number == breaks_at { Err("broken pipe".into()) } else { Ok(()) } }.boxed()
+        let hook: Hook = Box::new(move |reading| {
+            async move { if reading.number == breaks_at { Err("broken pipe".into()) } else { Ok(()) } }.boxed()
         });
         let source = Restless::over(files.open("source.db").await, hook);
         let (outcome, found) = compare(source, files.open("target.db").await).await;

@@ -6,14 +6,24 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use switchback_engines::{
-    Cause, Database, DecodeRows, Error, KeyValues, QueryFault, RawBatch, ReadRequest, Result, ServerInfo, Table,
+    Cause, Database, DecodeRows, Error, KeyValues, QueryFault, RawBatch, ReadRequest, Result, Scope, ServerInfo, Table,
     TableRef,
 };
 use tokio::sync::mpsc;
 
-/// What happens after the n-th reading, from 1. An error takes the reading's
-/// place.
-pub(crate) type Hook = Box<dyn Fn(u32) -> futures_util::future::BoxFuture<'static, Result<(), Cause>> + Send + Sync>;
+/// A reading that has come to its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    /// From 1.
+    pub(crate) number: u32,
+    pub(crate) rows: u64,
+    /// Rows were looked up by their keys.
+    pub(crate) is_look_up: bool,
+}
+
+/// What happens after a reading. An error takes the reading's place.
+pub(crate) type Hook =
+    Box<dyn Fn(Reading) -> futures_util::future::BoxFuture<'static, Result<(), Cause>> + Send + Sync>;
 
 pub(crate) struct Restless {
     inner: Arc<dyn Database>,
@@ -58,10 +68,11 @@ impl Database for Restless {
     }
 
     async fn read(&self, request: ReadRequest<'_>, out: mpsc::Sender<RawBatch>) -> Result<u64> {
-        let read = self.inner.read(request, out).await?;
+        let is_look_up = matches!(request.scope, Scope::Keys { .. });
+        let rows = self.inner.read(request, out).await?;
         let number = self.reads.fetch_add(1, Ordering::SeqCst) + 1;
-        match (self.hook)(number).await {
-            Ok(()) => Ok(read),
+        match (self.hook)(Reading { number, rows, is_look_up }).await {
+            Ok(()) => Ok(rows),
             Err(source) => Err(Error::Query {
                 location: "restless".to_owned(),
                 what: "reading".to_owned(),

@@ -36,8 +36,9 @@ pub(super) async fn tables(pool: &Pool, database: &str) -> Result<Vec<TableRef>>
 ///
 /// The transaction has looked into the table first, and holds its definition
 /// until it ends, so that all that is read of the catalog is of one moment.
-/// Looking needs the right to read every column: with less, the catalog would
-/// hide columns, and the comparison leave them out without a word.
+/// Looking needs the right to read every column that is visible, and the rest of
+/// the description a right to the whole table: with less, the catalog would hide
+/// columns, and the comparison leave them out without a word.
 pub(super) async fn describe(pool: &Pool, flavor: Flavor, database: &str, name: &TableRef) -> Result<Option<Table>> {
     let what = format!("describing `{name}`");
     let schema = name.schema.as_deref().unwrap_or(database);
@@ -83,6 +84,7 @@ impl Catalog<'_> {
             foreign_keys: self.foreign_keys().await?,
             row_estimate: sizes.number().unwrap_or(0),
             bytes_estimate: sizes.number().unwrap_or(0),
+            children: Vec::new(),
         }))
     }
 
@@ -120,13 +122,18 @@ impl Catalog<'_> {
     /// The columns whose constraint says that they hold JSON: that is all that
     /// MariaDB's type JSON is. From the table's own statement, since the catalog
     /// shows constraints only to accounts that may do more than read.
+    ///
+    /// Every server is asked for that statement: it is shown only to an account
+    /// with a right to the whole table. To one with rights to some columns the
+    /// catalog shows those alone, and `SELECT *` asks for no column that is INVISIBLE.
     async fn checked_as_json(&mut self) -> Result<Vec<String>> {
+        let statement = format!("SHOW CREATE TABLE {}", sql::table(Engine::MySql, &self.name));
+        let shown = self.rows(&statement).await?.into_iter().next();
         match self.flavor {
             Flavor::Original => return Ok(Vec::new()),
             Flavor::MariaDb => {}
         }
-        let statement = format!("SHOW CREATE TABLE {}", sql::table(Engine::MySql, &self.name));
-        let Some(mut row) = self.rows(&statement).await?.into_iter().next() else {
+        let Some(mut row) = shown else {
             return Ok(Vec::new());
         };
         // Its name comes first.

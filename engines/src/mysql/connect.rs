@@ -141,5 +141,8 @@ const PIN_MYSQL: &[&str] =
     &["SET SESSION max_execution_time = 0, information_schema_stats_expiry = 0, range_optimizer_max_mem_size = 0"];
 
 /// A list of many keys is looked up in the index, and not turned into a join
-/// with other rules for comparing.
-const PIN_MARIADB: &[&str] = &["SET SESSION max_statement_time = 0, in_predicate_conversion_threshold = 0"];
+/// with other rules for comparing. A table that keeps its history is read as it
+/// is now, though the server be set to show the past; to `DEFAULT` sets the session
+/// to the present and not to what the server is set to.
+const PIN_MARIADB: &[&str] =
+    &["SET SESSION max_statement_time = 0, in_predicate_conversion_threshold = 0, system_versioning_asof = DEFAULT"];

@@ -134,13 +134,15 @@ impl DecodeRows for RowDecoder {
     }
 
     /// MySQL and MariaDB send the same bytes for the same type. The mark of text
-    /// that was not converted is the same whatever the text was.
+    /// that was not converted is the same whatever the text was; and bytes that are
+    /// text in UTF-8 may be none in a column of ASCII, where MariaDB stores them.
     fn layout(&self) -> Option<String> {
         let kinds: Option<Vec<String>> = self
             .columns
             .iter()
             .map(|cell| match cell.text {
-                Text::Any | Text::Ascii => Some(format!("{:?}", cell.logical)),
+                Text::Any => Some(format!("{:?}", cell.logical)),
+                Text::Ascii => Some(format!("{:?} in ASCII", cell.logical)),
                 Text::Converted => None,
             })
             .collect();

@@ -86,6 +86,7 @@ fn decode(kinds: &[Logical], batch: &RawBatch) -> Result<()> {
         foreign_keys: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
+        children: Vec::new(),
     };
     let columns: Vec<usize> = (0..kinds.len()).collect();
     let decoder = RowDecoder::new(&table, &columns).expect("every type has a decoder");

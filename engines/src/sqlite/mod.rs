@@ -9,6 +9,10 @@
 //! - `read`: rows into batches; `wire`: the bytes of a batch, and back.
 //! - `split`: range boundaries and the order of keys; `position`: whether
 //!   somebody wrote.
+//! - `write`: the session that writes to a sink; `statement`: what a statement
+//!   does, by its first words.
+//! - `capture`: the change tables and their triggers; `objects`: the names of what
+//!   a stream keeps in the file.
 //!
 //! What is peculiar to SQLite:
 //!
@@ -30,18 +34,22 @@
 //! extensions, or register collations: a key that needs a collation this build
 //! does not have is not reported as a key.
 
+mod capture;
 mod catalog;
 mod connect;
 mod estimate;
 mod fault;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod objects;
 mod pool;
 mod position;
 mod read;
 mod split;
+mod statement;
 mod types;
 mod wire;
+mod write;
 
 use std::sync::Arc;
 
@@ -66,6 +74,7 @@ use pool::{Member, Pool};
 pub struct Sqlite {
     info: ServerInfo,
     encoding: Encoding,
+    file: connect::File,
     pool: Pool,
     /// The connection that `position` asks, always the same one; see there.
     watch: Mutex<Member>,
@@ -84,17 +93,6 @@ impl Sqlite {
     /// parameters that have no meaning here.
     pub async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Result<Self> {
         connect::connect(url, options).await
-    }
-}
-
-impl Sqlite {
-    /// Until the stream's rooms are filled.
-    fn unbuilt(&self) -> crate::Error {
-        crate::Error::Capture {
-            location: self.info.location.clone(),
-            fault: crate::CaptureFault::Unfaithful,
-            why: "this version cannot stream this engine".to_owned(),
-        }
     }
 }
 
@@ -139,23 +137,23 @@ impl Database for Sqlite {
 
 #[async_trait]
 impl Endpoint for Sqlite {
-    async fn writer(&self, _: &WriterOptions) -> Result<Box<dyn Writer>> {
-        Err(self.unbuilt())
+    async fn writer(&self, options: &WriterOptions) -> Result<Box<dyn Writer>> {
+        write::open(self, options).await
     }
 
-    async fn arm(&self, _: &CaptureRequest) -> Result<Armed> {
-        Err(self.unbuilt())
+    async fn arm(&self, request: &CaptureRequest) -> Result<Armed> {
+        capture::arm(&self.file, request).await
     }
 
-    async fn disarm(&self, _: &CaptureRequest) -> Result<Vec<String>> {
-        Err(self.unbuilt())
+    async fn disarm(&self, request: &CaptureRequest) -> Result<Vec<String>> {
+        capture::disarm(&self.file, request).await
     }
 
-    async fn capture(&self, _: &CaptureRequest, _: &Position, _: &str) -> Result<Box<dyn Capture>> {
-        Err(self.unbuilt())
+    async fn capture(&self, request: &CaptureRequest, from: &Position, incarnation: &str) -> Result<Box<dyn Capture>> {
+        capture::begin(&self.file, request, from, incarnation).await
     }
 
-    async fn distance(&self, _: &StreamName, _: &Position) -> Result<Distance> {
-        Err(self.unbuilt())
+    async fn distance(&self, stream: &StreamName, position: &Position) -> Result<Distance> {
+        capture::distance(self, stream, position).await
     }
 }

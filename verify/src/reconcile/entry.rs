@@ -60,3 +60,21 @@ fn entry<'a>(bytes: &'a [u8], slot: &Slot) -> Entry<'a> {
     let identity = bytes.get(slot.start as usize..slot.start as usize + slot.len as usize).unwrap_or_default();
     Entry { identity, hash: slot.hash, side: slot.side, range: slot.range }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is held decides when it is spilled: every byte counts.
+    #[test]
+    fn the_size_is_that_of_the_identities_and_the_slots() {
+        let mut entries = Entries::default();
+        assert_eq!(entries.size_bytes(), 0);
+        for (identity, rows) in [(&b""[..], 1), (b"abc", 2), (b"de", 3)] {
+            entries.push(identity, 1, Side::Target, 7);
+            assert_eq!(entries.rows.len(), rows);
+            assert_eq!(entries.size_bytes(), entries.bytes.len() + rows * size_of::<Slot>());
+        }
+        assert_eq!((entries.bytes.len(), size_of::<Slot>()), (5, 32));
+    }
+}

@@ -259,6 +259,19 @@ mod tests {
     }
 
     #[test]
+    fn a_pool_spills_beyond_its_bound_and_not_at_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut one = Entries::default();
+        one.push(&0u32.to_be_bytes(), 1, Side::Source, 0);
+        let pool = Pool::new(dir.path(), 2 * one.size_bytes());
+        let runs = || pool.inner.lock().unwrap().runs.len();
+        for (n, expected) in [(0, 0), (1, 0), (2, 1), (3, 1), (4, 1), (5, 2)] {
+            pool.add(&[leftover(n, Side::Source)]).unwrap();
+            assert_eq!(runs(), expected, "after {} rows", n + 1);
+        }
+    }
+
+    #[test]
     fn rows_that_overflow_are_filed_under_their_side_and_range() {
         let dir = tempfile::tempdir().unwrap();
         let pool = Arc::new(Pool::new(dir.path(), 1 << 20));

@@ -73,12 +73,16 @@ impl fmt::Display for ServerError {
 
 impl std::error::Error for ServerError {}
 
+/// Of a unique key's.
+const DUPLICATE: u16 = 1062;
+
 /// Servers quote data and pieces of the statement in their messages, so a
 /// message ends at its first quote, unless its error quotes nothing but names.
 fn without_values(code: u16, message: &str) -> String {
     let names_only = matches!(
         code,
         1040 | 1044..=1046
+            | 1048
             | 1049
             | 1051
             | 1053
@@ -91,21 +95,30 @@ fn without_values(code: u16, message: &str) -> String {
             | 1205
             | 1226
             | 1227
+            | 1264
+            | 1265
             | 1267
             | 1270
             | 1271
             | 1290
             | 1305
+            | 1364
             | 1370
+            | 1406
             | 1524
             | 1698
             | 1862
             | 3118
             | 3159
+            | 3819
             | 4151
     );
     if names_only {
         return message.to_owned();
+    }
+    // The key is named last, behind the value.
+    if let (DUPLICATE, Some((_, key))) = (code, message.rsplit_once(" for key ")) {
+        return format!("Duplicate entry for key {key}");
     }
     match message.split_once(['\'', '"']) {
         Some((before, _)) => format!("{before}…"),
