@@ -29,8 +29,30 @@ pub(crate) fn redact(text: &str, arguments: &[String]) -> String {
             }
         }
     }
+    let text: String = text.split_inclusive('\n').map(redact_line).collect();
     // In pieces that keep the white space that ends them, so that the text stays as it was.
     text.split_inclusive(char::is_whitespace).map(redact_piece).collect()
+}
+
+/// A line without what looks like user and password of a URL, white space in
+/// the password or not: a config may hold such a URL where a name belongs, and
+/// then no argument says where it ends. Better too much is hidden than too little.
+fn redact_line(line: &str) -> String {
+    let mut bare = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("://") {
+        bare.push_str(before);
+        bare.push_str("://");
+        rest = after;
+        let own = after.find("://").unwrap_or(after.len());
+        let first_word = after.find(char::is_whitespace).unwrap_or(after.len()).min(own);
+        let names_password = after[..first_word].contains(':');
+        if let Some(at) = after[..own].rfind('@').filter(|&at| names_password && at > first_word) {
+            bare.push_str(HIDDEN);
+            rest = &after[at..];
+        }
+    }
+    bare + rest
 }
 
 /// A whole argument, or a whole value of the config: whatever stands before its
@@ -105,6 +127,17 @@ mod tests {
     }
 
     #[test]
+    fn a_password_with_spaces_is_hidden_wherever_its_url_comes_from() {
+        let text = "the source has no table `postgres://ada:s3 cr@et@h:1/x`, which the settings name\nhint: a@b";
+        assert_eq!(
+            redact(text, &[]),
+            "the source has no table `postgres://…@h:1/x`, which the settings name\nhint: a@b"
+        );
+        let two = "mysql://a:s3 cret@h/x and sqlite:postgres://b:s3 cret@h/y";
+        assert_eq!(redact(two, &[]), "mysql://…@h/x and sqlite:postgres://…@h/y");
+    }
+
+    #[test]
     fn what_is_almost_a_url_is_hidden_too() {
         assert_eq!(redact("no 'ada:s3cret@h/x' here", &[]), "no '…@h/x' here");
         assert_eq!(word("postgres:ada:s3 cret@h/x"), "…@h/x");
@@ -125,6 +158,7 @@ mod tests {
             "",
             "sqlite:a/b.db",
             "see https://example.org/x",
+            "see https://example.org/x, or ask ada@example.org",
         ] {
             assert_eq!(redact(text, &["move.toml".to_owned(), "a=b".to_owned()]), text);
         }

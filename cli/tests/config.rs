@@ -32,7 +32,8 @@ fn a_flag_goes_before_the_file() {
 fn the_environment_goes_before_the_file() {
     let place = place();
     place.file("move.toml", URLS);
-    place.run_with(&[("SWITCHBACK_TARGET_URL", "sqlite:old.db")], &["verify", "-c", "move.toml"]).expect(0, &[]);
+    std::fs::copy(place.path().join("old.db"), place.path().join("copy.db")).unwrap();
+    place.run_with(&[("SWITCHBACK_TARGET_URL", "sqlite:copy.db")], &["verify", "-c", "move.toml"]).expect(0, &[]);
 }
 
 #[test]

@@ -52,6 +52,35 @@ fn a_run_can_be_shown_and_repaired_later() {
     place.run(&["repair", "run", "--output", "repair.sql"]).expect(2, &["`repair.sql`"]);
 }
 
+/// A target that lost its key and was loaded twice has every row twice. By the
+/// key alone a `DELETE` would take both.
+#[test]
+fn a_repair_leaves_one_of_rows_that_are_there_twice() {
+    let place = Place::new();
+    place.database(
+        "old.db",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, NULL), (4, 'd');
+         CREATE TABLE n (code TEXT UNIQUE, v TEXT); INSERT INTO n VALUES ('x', 'a'), (NULL, 'b'), (NULL, 'c');
+         CREATE TABLE m (k INTEGER, v TEXT); INSERT INTO m VALUES (1, 'new'), (1, 'new'), (1, 'new'), (2, 'x');",
+    );
+    place.database(
+        "new.db",
+        "CREATE TABLE t (id INTEGER NOT NULL, v TEXT);
+         INSERT INTO t VALUES (1, 'a'), (1, 'a'), (2, 'b'), (2, 'z'), (3, NULL), (3, NULL), (3, NULL), (4, 'e'), (4, 'e');
+         CREATE TABLE n (code TEXT UNIQUE, v TEXT); INSERT INTO n VALUES ('x', 'A'), (NULL, 'b'), (NULL, 'c'), (NULL, 'd');
+         CREATE TABLE m (k INTEGER, v TEXT); INSERT INTO m VALUES (1, 'old'), (1, 'old'), (2, 'x'), (2, 'x');",
+    );
+    let words = ["--key", "n=code", "--key", "m=k"];
+    place.verify(&[&words[..], &["--run-dir", "run"]].concat()).expect(1, &[]);
+    // The key itself has to be put back by a person.
+    let sql = place.run(&["repair", "run"]).expect(3, &["1 table is not covered, or not wholly"]).stdout;
+    place.database("new.db", &sql);
+    let after = place.verify(&[&words[..], &["--format", "json"]].concat()).json();
+    for table in after["outcome"]["tables"].as_array().unwrap() {
+        assert_eq!(table["differences"], serde_json::json!({}), "{sql}\n{table:#}");
+    }
+}
+
 #[test]
 fn the_repair_makes_the_databases_equal() {
     let place = Place::with_difference();
@@ -59,6 +88,17 @@ fn the_repair_makes_the_databases_equal() {
     let sql = place.run(&["repair", "run"]).expect(0, &[]).stdout;
     place.database("new.db", &sql);
     place.verify(&[]).expect(0, &[]);
+}
+
+/// The help promises 3 where not all can be repaired.
+#[test]
+fn a_table_that_no_statement_can_mend_is_said() {
+    let place = Place::with_equal("CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT)");
+    place.database("old.db", "CREATE TABLE gone (id INTEGER PRIMARY KEY); ALTER TABLE a ADD COLUMN w TEXT");
+    place.verify(&["--run-dir", "run"]).expect(1, &[]);
+    let repair = place.run(&["repair", "run"]).expect(3, &["2 tables are not covered"]);
+    assert!(repair.stdout.contains("--   gone: one side has no such table"), "{}", repair.stdout);
+    assert!(repair.stdout.contains("--   a: its structure differs"), "{}", repair.stdout);
 }
 
 #[test]

@@ -29,6 +29,7 @@ const URLS: &[&str] = &[
     "ada:s3cret@127.0.0.1/shop",
     "host=127.0.0.1 password=s3cret",
     "mysql://ada:s3cret with space@h/shop",
+    "mysql://ada:with space s3cret@h/shop",
     "mysql://ada:s3cret'quote@h/shop",
     "sqlite:nosuch.db?key=s3cret",
 ];
@@ -59,6 +60,10 @@ fn configs_and_secret_files() {
             format!("source = {text}\ntarget = {text}\nsource_env = {text}\n"),
             format!("source = [{text}]\n"),
             format!("soruce = {text}\n"),
+            format!("{text} = 1\n"),
+            format!("source = \"sqlite:old.db\"\ntarget = \"sqlite:new.db\"\n[tables]\ninclude = [{text}]\n"),
+            format!("source = \"sqlite:old.db\"\ntarget = \"sqlite:new.db\"\n[[table]]\nname = {text}\n"),
+            format!("source = \"sqlite:{url}\"\ntarget = \"sqlite:new.db\"\n"),
             format!("source = {}\n", url),
             format!("source = \"{url}\n"),
             format!("jobs = {text}\n"),

@@ -79,18 +79,27 @@ impl<'a> Decimal<'a> {
     }
 
     fn parse_scientific(mantissa: &str, exponent: &str) -> Option<Self> {
-        let exponent: i64 = exponent.strip_prefix('+').unwrap_or(exponent).parse().ok()?;
-        // Beyond PostgreSQL's own limits there is nothing to represent, and
-        // the text would grow without bound.
-        if exponent.unsigned_abs() > 150_000 {
-            return None;
-        }
-        let plain = match Decimal::parse(mantissa)? {
-            Decimal::NaN | Decimal::Infinity | Decimal::NegInfinity => return None,
-            finite => finite,
+        let (negative, digits, scale) = scientific(mantissa, exponent)?;
+        Some(Self::from_digits(negative, &digits, scale))
+    }
+
+    /// The shortest form of the finite decimal that `text` spells. As
+    /// [`Self::parse`] and [`Self::shortest`], without writing out the zeros of an
+    /// exponent in between: a few bytes can speak of a hundred thousand.
+    #[must_use]
+    pub(crate) fn shortest_of(text: &str) -> Option<Shortest<'static>> {
+        let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
+            return match Decimal::parse(text)? {
+                Decimal::Small { coefficient, scale } => Some(shortest_small(coefficient, i64::from(scale))),
+                Decimal::Big(text) => {
+                    let (negative, digits, scale) = big_digits(&text);
+                    Some(shortest_big(negative, digits, scale))
+                }
+                Decimal::NaN | Decimal::Infinity | Decimal::NegInfinity => None,
+            };
         };
-        let (negative, digits, scale) = plain.digits();
-        Some(Self::from_digits(negative, &digits, scale - exponent))
+        let (negative, digits, scale) = scientific(mantissa, exponent)?;
+        Some(shortest_big(negative, digits, scale))
     }
 
     /// A decimal of `digits × 10^-scale`. `digits` are ASCII digits.
@@ -213,6 +222,22 @@ impl<'a> Decimal<'a> {
     }
 }
 
+/// Sign, digits and scale of `mantissa × 10^exponent`.
+fn scientific(mantissa: &str, exponent: &str) -> Option<(bool, Vec<u8>, i64)> {
+    let exponent: i64 = exponent.strip_prefix('+').unwrap_or(exponent).parse().ok()?;
+    // Beyond PostgreSQL's own limits there is nothing to represent, and
+    // the text would grow without bound.
+    if exponent.unsigned_abs() > 150_000 {
+        return None;
+    }
+    let plain = match Decimal::parse(mantissa)? {
+        Decimal::NaN | Decimal::Infinity | Decimal::NegInfinity => return None,
+        finite => finite,
+    };
+    let (negative, digits, scale) = plain.digits();
+    Some((negative, digits, scale - exponent))
+}
+
 fn sign(text: &str) -> (bool, &str) {
     match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -310,13 +335,15 @@ mod tests {
     use super::*;
 
     fn short(text: &str) -> Shortest<'static> {
-        match Decimal::parse(text).unwrap().into_owned().shortest().unwrap() {
+        let short = match Decimal::parse(text).unwrap().into_owned().shortest().unwrap() {
             Shortest::Int(v) => Shortest::Int(v),
             Shortest::Small { coefficient, scale } => Shortest::Small { coefficient, scale },
             Shortest::Big { negative, digits, scale } => {
                 Shortest::Big { negative, digits: Cow::Owned(digits.into_owned()), scale }
             }
-        }
+        };
+        assert_eq!(Decimal::shortest_of(text).as_ref(), Some(&short), "{text}");
+        short
     }
 
     #[test]

@@ -38,6 +38,11 @@ pub enum Error {
     #[error("`{table}`.`{column}`: the type `{native}` cannot be compared")]
     UnknownType { table: String, column: String, native: String },
 
+    /// Changes can't be captured, or not any further. `why` says what was found
+    /// and what was expected.
+    #[error("{location}: the changes cannot be followed: {why}")]
+    Capture { location: String, fault: CaptureFault, why: String },
+
     /// The server sent bytes that its own protocol does not allow, or a value
     /// outside of what the column's type can hold.
     #[error("`{table}`.`{column}`: {why}")]
@@ -75,6 +80,29 @@ pub enum QueryFault {
     Other,
 }
 
+/// Why changes can't be captured. None of these goes away by trying again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaptureFault {
+    /// There is a stream of this name, and it is left as it is.
+    AlreadyArmed,
+    /// The slot, publication or change table that arming made is not there.
+    NotArmed,
+    /// The server no longer has the log from this position on.
+    LogGone,
+    /// The server was told that later changes are safe than the sink has: some
+    /// are lost to us (`confirmed_flush_lsn` beyond the saved position).
+    Ahead,
+    /// Another server, or another slot of the same name.
+    OtherIncarnation,
+    /// A table is not what it was when the stream was armed.
+    SchemaChanged,
+    /// The server's settings, or a change in its log, make a faithful stream
+    /// impossible: no row images, statements instead of rows.
+    Unfaithful,
+    /// The account may not read the log.
+    Denied,
+}
+
 /// What to do about an error: the one table that decides it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -100,6 +128,7 @@ impl Error {
                 QueryFault::Denied | QueryFault::Missing | QueryFault::TimedOut | QueryFault::Syntax => Class::Operator,
                 QueryFault::Other => Class::Permanent,
             },
+            Self::Capture { .. } => Class::Operator,
             Self::UnknownType { .. } | Self::Decode { .. } => Class::Permanent,
         }
     }
@@ -135,6 +164,20 @@ impl Error {
             Self::UnknownType { .. } => {
                 Some("ignore the column (--ignore-columns TABLE.COLUMN); the certificate will list it")
             }
+            Self::Capture { fault, .. } => Some(match fault {
+                CaptureFault::AlreadyArmed => "disarm the stream of this name first, or give this one another name",
+                CaptureFault::NotArmed => "arm the stream again, which means to load the data again",
+                CaptureFault::LogGone => {
+                    "the log was removed before it was read: load the data again, and let the server keep its log for longer"
+                }
+                CaptureFault::Ahead => {
+                    "changes between the two positions are not to be had any more: compare the databases, and load again what differs"
+                }
+                CaptureFault::OtherIncarnation => "point the URL at the server that the stream was armed on",
+                CaptureFault::SchemaChanged => "bring the other side to the same structure, then arm the stream again",
+                CaptureFault::Unfaithful => "change the setting that is named, on the server and in its sessions",
+                CaptureFault::Denied => "grant the account the right to replicate",
+            }),
             Self::Decode { .. } => None,
         }
     }

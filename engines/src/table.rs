@@ -38,6 +38,11 @@ pub struct Table {
     pub row_estimate: u64,
     /// Of the table's data without its indexes, from statistics; 0 when unknown.
     pub bytes_estimate: u64,
+    /// Tables of their own that inherit from this one, so that the server shows
+    /// their rows with its own where they are not kept out. Only PostgreSQL has such;
+    /// partitions are none, as they are no tables of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<TableRef>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,82 @@
 //! One change stream with exactly-once effect, in either direction.
 //!
-//! This crate will take whole transactions from an origin (`capture`), drop
-//! those that carry our own mark (`filter`) and apply the rest to a sink
-//! (`apply`). It knows no direction: the forward and the reverse stream are two
-//! values of one type.
+//! A [`Stream`] takes whole transactions from an *origin*, drops those that the
+//! opposite stream has written there, and applies the rest to a *sink*. It knows
+//! no direction: forward and reverse are two values of one type.
 //!
-//! Nothing of it is built yet; no command of the tool leads here.
+//! ```text
+//!  origin                                                          sink
+//!  ┌─────┐ events ┌──────────┐ whole trans- ┌────────┐ statements ┌───────┐
+//!  │ log │───────►│ assemble │─────────────►│ render │───────────►│ apply │
+//!  └─────┘        │ filter   │ actions      │ coalesce│            │       │
+//!     ▲           │ map      │              └────────┘            └───┬───┘
+//!     └── acknowledge ◄──────────────── position that is durable ────┘
+//! ```
+//!
+//! # What holds, whatever is killed
+//!
+//! 1. A sink transaction holds one or more whole origin transactions, in the
+//!    order in which they committed: a reader of the sink never sees a part.
+//! 2. Its first statement advances the stream's row in the progress table from
+//!    the exact state it was read in, and finds exactly one row. Whoever finds
+//!    none has been superseded and stops ([`Error::Fenced`]). First, because the
+//!    server of a killed client finishes what it has received: written last, the
+//!    row lets such a transaction commit after its successor has read the old
+//!    position.
+//! 3. Each change is made by the row's identity and must find the row it is about:
+//!    an insert nothing, all else exactly one. What doesn't is a [`Conflict`].
+//! 4. The commit is durable before the position is acknowledged to the origin,
+//!    which then lets go of its log.
+//! 5. After a commit whose outcome is unknown nothing is sent again before the
+//!    progress row was read under a lock, which waits for whoever holds it.
+//! 6. A start claims the stream: it raises the epoch in the progress row, so that
+//!    every older process fails at (2), and goes on from the position it finds.
+//! 7. A transaction at or before that position is not applied again; that is the
+//!    only rule by which anything is left out after a restart.
+//! 8. A retry makes the whole transaction again.
+//! 9. A stream that was closed can be opened only by who says so.
+//! 10. Each transaction extends a chain of hashes in the progress row; two readers
+//!     of one log come to the same chain, so equal chains mean that nothing was
+//!     left out, repeated or exchanged.
+//!
+//! The row of (2) is also the mark by which the opposite stream knows a
+//! transaction of ours ([`filter`](assemble)): one write for idempotency, fencing
+//! and loops.
+//!
+//! # Where things are
+//!
+//! - [`spec`]: what is streamed, and under which settings.
+//! - [`plan`]: how a row of the origin becomes one of the sink.
+//! - [`own`]: the tool's own tables in both databases; [`progress`]: the row of (2).
+//! - [`transaction`], [`codec`]: whole transactions, in memory or on disk.
+//! - [`assemble`]: from events to transactions; drops what is ours.
+//! - [`net`], [`render`]: what a group of transactions comes to, and its statements.
+//! - [`apply`]: the protocol above; [`careful`]: one change at a time, where
+//!   something doesn't fit; [`conflict`]: what it is that doesn't.
+//! - [`stream`]: the three at work, heartbeats, status; [`patient`]: no end is
+//!   waited for without end.
+
+mod apply;
+mod assemble;
+mod careful;
+mod codec;
+mod conflict;
+mod error;
+mod failpoint;
+mod net;
+mod own;
+mod patient;
+mod plan;
+mod progress;
+mod render;
+mod spec;
+mod status;
+mod stream;
+mod transaction;
+
+pub use conflict::{Conflict, ConflictClass, Policies, Policy};
+pub use error::{Error, Result};
+pub use progress::Progress;
+pub use spec::{Settings, Spec, TablePair};
+pub use status::Status;
+pub use stream::Stream;

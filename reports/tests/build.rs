@@ -8,7 +8,7 @@ use switchback_engines::{Column, Engine, Flavor, Key, Logical, OwnedValue, Serve
 use switchback_verify::outcome::{
     ColumnOutcome, Coverage, HashInfo, Method, Positions, RunOutcome, SCHEMA_VERSION, TableOutcome, Verdict,
 };
-use switchback_verify::{ColumnPair, Difference, DifferenceSink, Kind, Status, TablePlan};
+use switchback_verify::{Began, ColumnPair, Difference, DifferenceSink, Kind, Status, TablePlan};
 
 pub(crate) const INT: Logical = Logical::Int { bits: 64, unsigned: false };
 pub(crate) const TEXT: Logical = Logical::Text { chars_max: None };
@@ -37,6 +37,7 @@ pub(crate) fn table(schema: Option<&str>, name: &str, columns: Vec<Column>, key:
         foreign_keys: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
+        children: Vec::new(),
     }
 }
 
@@ -128,7 +129,7 @@ pub(crate) fn difference(kind: Kind, source: Option<Vec<OwnedValue>>, target: Op
 
 /// Writes the differences and says of the table what a run would.
 pub(crate) fn write(sink: &dyn DifferenceSink, plan: &TablePlan, differences: &[Difference]) -> TableOutcome {
-    let mut writer = sink.open(plan).unwrap();
+    let mut writer = sink.open(plan, &Began::default()).unwrap();
     writer.write(differences).unwrap();
     let files = writer.finish().unwrap();
     let mut outcome = outcome_of(plan);

@@ -14,7 +14,7 @@ use std::process::Command;
 use switchback_engines::{Engine, Flavor, Value};
 use switchback_reports::parquet::{Limits, ParquetSink};
 use switchback_reports::{certificate, summary};
-use switchback_verify::{Difference, DifferenceSink, SinkError, TablePlan};
+use switchback_verify::{Began, Difference, DifferenceSink, SinkError, TablePlan};
 
 use crate::build::{self, INT, TEXT, column, plan, required, source_only, table, text};
 
@@ -87,7 +87,7 @@ fn child() {
 
 /// Writes until it fails; returns why.
 fn fill(sink: &ParquetSink, plan: &TablePlan) -> io::ErrorKind {
-    let mut writer = sink.open(plan).unwrap();
+    let mut writer = sink.open(plan, &Began::default()).unwrap();
     let error = (0..100_000i64)
         .step_by(100)
         .map(|first| writer.write(&rows(first..first + 100)))

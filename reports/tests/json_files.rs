@@ -100,7 +100,7 @@ fn a_certificate_names_every_number() {
         "location": "db2:3306/shop"
       },
       "verdict": "incomplete",
-      "statement": "Not everything was compared or decided: 1 of 1 tables are incomplete. 5 differing rows were confirmed.",
+      "statement": "Not everything was compared or decided: 1 of 1 table is incomplete. 5 differing rows were confirmed.",
       "stopped": null,
       "hash": {
         "algorithm": "BLAKE3-128, keyed",

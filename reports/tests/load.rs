@@ -14,7 +14,7 @@ use std::time::Instant;
 use switchback_engines::{Decimal, Engine, Flavor, Logical, Moment, OwnedValue, Value};
 use switchback_reports::parquet::{ParquetSink, differences};
 use switchback_reports::{repair_sql, summary};
-use switchback_verify::{Difference, DifferenceSink, Kind, TablePlan};
+use switchback_verify::{Began, Difference, DifferenceSink, Kind, TablePlan};
 
 use crate::build::{INT, TEXT, changed, column, outcome_of, plan, required, run, server, table, text};
 
@@ -29,7 +29,7 @@ fn five_million_rows_stream_through() {
     let folder = tempfile::tempdir().unwrap();
     let plan = wide();
     let sink = ParquetSink::new(folder.path(), "run");
-    let mut writer = sink.open(&plan).unwrap();
+    let mut writer = sink.open(&plan, &Began::default()).unwrap();
     let started = Instant::now();
     let mut making = std::time::Duration::ZERO;
     for first in (0..ROWS).step_by(1_000) {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use switchback_engines::{Decimal, Engine, Logical, OwnedValue, Value};
 use switchback_reports::parquet::{self, Limits, ParquetSink};
-use switchback_verify::{Difference, DifferenceSink, Kind, Status, TableOutcome};
+use switchback_verify::{Began, Difference, DifferenceSink, Kind, Status, TableOutcome};
 
 use crate::build::{self, INT, TEXT, changed, column, plan, required, source_only, table, target_only, text};
 use crate::every_type::{self, Case};
@@ -266,8 +266,29 @@ fn files_below(folder: &Path) -> Vec<String> {
 fn an_equal_table_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let sink = ParquetSink::new(folder.path(), "run");
-    assert_eq!(sink.open(&small("t")).unwrap().finish().unwrap(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(sink.open(&small("t"), &Began::default()).unwrap().finish().unwrap(), Vec::<std::path::PathBuf>::new());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn every_difference_says_where_the_logs_stood() {
+    use arrow_array::cast::AsArray;
+    use arrow_array::{Array, types::Int32Type};
+
+    let folder = tempfile::tempdir().unwrap();
+    let sink = ParquetSink::new(folder.path(), "run");
+    // A file has no log.
+    let began = Began { source_position: Some("0/16B3748".to_owned()), target_position: None };
+    let mut writer = sink.open(&small("t"), &began).unwrap();
+    writer.write(&rows(3)).unwrap();
+    let files = writer.finish().unwrap();
+    let file = fs::File::open(folder.path().join(&files[0])).unwrap();
+    let reader = ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let batch = reader.build().unwrap().next().unwrap().unwrap();
+    let source = batch.column_by_name("source_position").unwrap().as_dictionary::<Int32Type>();
+    let texts: Vec<Option<&str>> = source.downcast_dict::<arrow_array::StringArray>().unwrap().into_iter().collect();
+    assert_eq!(texts, [Some("0/16B3748"); 3]);
+    assert_eq!(batch.column_by_name("target_position").unwrap().null_count(), 3);
 }
 
 #[test]
@@ -287,7 +308,7 @@ fn nothing_has_its_name_before_all_of_it_has() {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { batch_bytes: 1_000, row_group_bytes: 20_000, file_bytes: 8_000 };
     let sink = ParquetSink::new(folder.path(), "run").with_limits(limits);
-    let mut writer = sink.open(&small("t")).unwrap();
+    let mut writer = sink.open(&small("t"), &Began::default()).unwrap();
     writer.write(&rows(10_000)).unwrap();
     let files = files_below(folder.path());
     assert!(files.len() > 3 && files.iter().all(|f| f.ends_with(".partial")), "{files:?}");
@@ -335,7 +356,7 @@ fn a_difference_that_is_not_of_the_plan_is_refused() {
         source_only(vec![Value::Int(1)]),
         changed(&[9], vec![Value::Int(1), text("a")], vec![Value::Int(1), text("b")]),
     ] {
-        let mut writer = sink.open(&small("t")).unwrap();
+        let mut writer = sink.open(&small("t"), &Began::default()).unwrap();
         assert!(writer.write(&[wrong]).is_err());
     }
 }

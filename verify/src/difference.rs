@@ -80,6 +80,14 @@ pub struct Difference {
     pub decided: DateTime<Utc>,
 }
 
+/// Where the two servers' logs stood before the first statement that concerned a
+/// table; `None` where there is no log, or no right to ask.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Began {
+    pub source_position: Option<String>,
+    pub target_position: Option<String>,
+}
+
 /// Where a run's differences go as they are found. Calls may block on a disk.
 pub trait DifferenceSink: Send + Sync {
     /// Called once for each table that is compared row by row, also when it
@@ -87,7 +95,7 @@ pub trait DifferenceSink: Send + Sync {
     ///
     /// # Errors
     /// When the place can't be written.
-    fn open(&self, plan: &TablePlan) -> Result<Box<dyn TableSink>, SinkError>;
+    fn open(&self, plan: &TablePlan, began: &Began) -> Result<Box<dyn TableSink>, SinkError>;
 }
 
 /// The differences of one table.

@@ -146,10 +146,11 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::difference::DifferenceSink;
+    use crate::difference::{Began, DifferenceSink};
     use crate::options::{Options, StopConditions};
     use crate::outcome::Stop;
     use crate::plan::TablePlan;
+    use crate::plan::selection::Known;
     use crate::progress::Progress;
 
     fn digest(count: u64, sum: u128) -> Digest {
@@ -251,7 +252,7 @@ mod tests {
     }
 
     impl DifferenceSink for Written {
-        fn open(&self, _: &TablePlan) -> Result<Box<dyn TableSink>, SinkError> {
+        fn open(&self, _: &TablePlan, _: &Began) -> Result<Box<dyn TableSink>, SinkError> {
             Ok(Box::new(Sink { written: self.clone(), writes_max: usize::MAX }))
         }
     }
@@ -277,7 +278,8 @@ mod tests {
         let table = progress.begin("t".to_owned());
         let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
         let (source, sink) = (Arc::clone(&database), Arc::new(written.clone()));
-        let shared = Shared::new(source, database, options, sink, progress, pool, CancellationToken::new());
+        let (known, cancel) = (Known::default(), CancellationToken::new());
+        let shared = Shared::new(source, database, options, known, sink, progress, pool, cancel);
         let shared = Arc::new(shared);
         let sink = Box::new(Sink { written: written.clone(), writes_max });
         let ledger = Ledger::new(sink, 2, Arc::clone(&shared), Arc::clone(&table));

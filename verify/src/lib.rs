@@ -32,7 +32,7 @@ mod table_run;
 #[cfg(feature = "run")]
 mod verdict;
 
-pub use difference::{Difference, DifferenceSink, Kind, SinkError, Status, TableSink};
+pub use difference::{Began, Difference, DifferenceSink, Kind, SinkError, Status, TableSink};
 #[cfg(feature = "run")]
 pub use options::{Mode, Options, Selection};
 pub use outcome::{RunOutcome, TableOutcome, Verdict};

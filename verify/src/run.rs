@@ -15,7 +15,7 @@ use crate::options::{IgnoredColumn, Options, Selection};
 use crate::outcome::{HashInfo, RunOutcome, SCHEMA_VERSION, Stop, TableOutcome};
 use crate::plan::build::{Described, build, missing_column};
 use crate::plan::fitting;
-use crate::plan::selection::{self, Listed, Pairing};
+use crate::plan::selection::{self, Known, Listed, Mismatch, Pairing};
 use crate::progress::Progress;
 use crate::shared::Shared;
 use crate::{table_outcome, verdict};
@@ -79,7 +79,8 @@ pub async fn run(
         .thread_name(|n| format!("hash-{n}"))
         .build()
         .map_err(|e| RunError::Threads { source: Box::new(e) })?;
-    let shared = Arc::new(Shared::new(source, target, options, sink, progress, Arc::new(cpu), cancel));
+    let known = Known::new(&pairings, &options.selection);
+    let shared = Arc::new(Shared::new(source, target, options, known, sink, progress, Arc::new(cpu), cancel));
     check_columns(&shared, &pairings).await?;
     let clock = shared.options.stop.time_max.map(|limit| {
         let shared = Arc::clone(&shared);
@@ -112,12 +113,15 @@ pub async fn run(
 
 async fn pair(source: &dyn Database, target: &dyn Database, selection: &Selection) -> Result<Vec<Pairing>, RunError> {
     let (source_tables, target_tables) = tokio::try_join!(list("source", source), list("target", target))?;
-    selection::pair_tables(
+    let config = |m: Mismatch| RunError::Config { message: m.message, hint: m.hint };
+    let pairings = selection::pair_tables(
         Listed { engine: source.info().engine, tables: &source_tables },
         Listed { engine: target.info().engine, tables: &target_tables },
         selection,
     )
-    .map_err(|m| RunError::Config { message: m.message, hint: m.hint })
+    .map_err(config)?;
+    selection::refuse_itself(source.info(), target.info(), &pairings).map_err(config)?;
+    Ok(pairings)
 }
 
 async fn list(side: &'static str, database: &dyn Database) -> Result<Vec<TableRef>, RunError> {

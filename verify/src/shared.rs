@@ -11,6 +11,7 @@ use crate::compare::hash::HashKey;
 use crate::difference::DifferenceSink;
 use crate::options::Options;
 use crate::outcome::Stop;
+use crate::plan::selection::Known;
 use crate::progress::Progress;
 use crate::reconcile::Pool;
 
@@ -18,6 +19,7 @@ pub(crate) struct Shared {
     pub(crate) source: Arc<dyn Database>,
     pub(crate) target: Arc<dyn Database>,
     pub(crate) options: Options,
+    pub(crate) known: Known,
     pub(crate) sink: Arc<dyn DifferenceSink>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) hash_key: HashKey,
@@ -35,10 +37,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    #[expect(clippy::too_many_arguments, reason = "each is what a run is given, and there is one caller")]
     pub(crate) fn new(
         source: Arc<dyn Database>,
         target: Arc<dyn Database>,
         options: Options,
+        known: Known,
         sink: Arc<dyn DifferenceSink>,
         progress: Arc<Progress>,
         cpu: Arc<rayon::ThreadPool>,
@@ -49,6 +53,7 @@ impl Shared {
             target,
             jobs: Semaphore::new(options.jobs),
             options,
+            known,
             sink,
             progress,
             hash_key: HashKey::random(),

@@ -9,7 +9,7 @@ use switchback_engines::canon::Policy;
 use switchback_engines::{Database, Error, Table, TableRef};
 
 use crate::compare::read::ReadError;
-use crate::difference::Kind;
+use crate::difference::{Began, Kind};
 use crate::options::Mode;
 use crate::outcome::{
     ColumnOutcome, Coverage, Method, Positions, Problem, Side, StructureDifference, TableOutcome, Verdict,
@@ -94,6 +94,8 @@ async fn compare_both(
 ) -> Result<(), Problem> {
     let (source, target) = describe(shared, names).await?;
     progress.rows_estimate.store(source.row_estimate + target.row_estimate, std::sync::atomic::Ordering::Relaxed);
+    outcome.problems.extend(forgotten_children(shared, Side::Source, &source));
+    outcome.problems.extend(forgotten_children(shared, Side::Target, &target));
     let built = build(
         Described { server: shared.source.info(), table: &source },
         Described { server: shared.target.info(), table: &target },
@@ -132,6 +134,29 @@ async fn compare_both(
         });
     }
     Ok(())
+}
+
+/// A table without the rows that its server shows as its own is not the table
+/// that was asked for.
+fn forgotten_children(shared: &Shared, side: Side, table: &Table) -> Option<Problem> {
+    const NAMED_MAX: usize = 3;
+    let forgotten = shared.known.forgotten_children(side, table);
+    if forgotten.is_empty() {
+        return None;
+    }
+    let names: Vec<String> = forgotten.iter().take(NAMED_MAX).map(|child| format!("`{child}`")).collect();
+    let more = match forgotten.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(Problem {
+        message: format!(
+            "in the {} a query of the table shows the rows of tables that inherit from it, and those are not compared: {}{more}",
+            side.name(),
+            names.join(", ")
+        ),
+        hint: Some("select them too (--table), or say that they are to be left out (--exclude)".to_owned()),
+    })
 }
 
 async fn describe(shared: &Shared, (source, target): (&TableRef, &TableRef)) -> Result<(Table, Table), Problem> {
@@ -215,7 +240,11 @@ async fn rows(
         0 => Method::Multiset,
         _ => Method::Keyed { key: outcome.columns.iter().take(plan.key_len).map(|c| c.source.clone()).collect() },
     };
-    let run = TableRun::new(Arc::clone(shared), Arc::clone(plan), indexed, Arc::clone(progress))
+    let began = Began {
+        source_position: outcome.source_positions.start.clone(),
+        target_position: outcome.target_positions.start.clone(),
+    };
+    let run = TableRun::new(Arc::clone(shared), Arc::clone(plan), indexed, Arc::clone(progress), &began)
         .map_err(|e| table_problem(&e))?;
     take_compared(run.run().await, outcome);
     Ok(())

@@ -13,7 +13,7 @@ use crate::compare::lockstep;
 use crate::compare::matching::{Candidate, match_rows};
 use crate::compare::read::{Counters, ReadError, SideRead, SideReading, on_pool, read_side};
 use crate::confirm::{Confirmer, Round, Undecided, Where};
-use crate::difference::SinkError;
+use crate::difference::{Began, SinkError};
 use crate::ledger::{Ledger, Totals};
 use crate::options::Mode;
 use crate::outcome::{Coverage, Side};
@@ -106,13 +106,14 @@ impl TableRun {
         plan: Arc<TablePlan>,
         indexed: bool,
         progress: Arc<TableProgress>,
+        began: &Began,
     ) -> Result<Self, TableError> {
         let side = |side, database: &Arc<_>| {
             SideAccess::new(side, Arc::clone(database), Arc::clone(&plan), shared.hash_key.clone()).map(Arc::new)
         };
         let source = side(Side::Source, &shared.source)?;
         let target = side(Side::Target, &shared.target)?;
-        let sink = shared.sink.open(&plan)?;
+        let sink = shared.sink.open(&plan, began)?;
         let ledger = Ledger::new(sink, plan.columns.len(), Arc::clone(&shared), Arc::clone(&progress));
         let layout = |side: &SideAccess| side.hasher.decoder.layout();
         let in_lockstep =

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use switchback_verify::{Difference, DifferenceSink, SinkError, TablePlan, TableSink};
+use switchback_verify::{Began, Difference, DifferenceSink, SinkError, TablePlan, TableSink};
 
 /// The differences of a run, each with the plan of its table.
 #[derive(Default, Clone)]
@@ -18,7 +18,7 @@ impl Collected {
 }
 
 impl DifferenceSink for Collected {
-    fn open(&self, plan: &TablePlan) -> Result<Box<dyn TableSink>, SinkError> {
+    fn open(&self, plan: &TablePlan, _: &Began) -> Result<Box<dyn TableSink>, SinkError> {
         Ok(Box::new(CollectedTable { plan: Arc::new(plan.clone()), all: self.clone() }))
     }
 }

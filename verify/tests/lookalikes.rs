@@ -299,6 +299,7 @@ impl switchback_verify::DifferenceSink for Discards {
     fn open(
         &self,
         _: &TablePlan,
+        _: &switchback_verify::Began,
     ) -> std::result::Result<Box<dyn switchback_verify::TableSink>, switchback_verify::SinkError> {
         Ok(Box::new(DiscardsTable))
     }

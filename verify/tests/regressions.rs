@@ -205,3 +205,92 @@ async fn a_row_that_is_there_twice_is_not_one_that_is_there_once() {
     let (outcome, found) = compare(&target, &source, Options::default()).await;
     assert_eq!(found.len(), 3, "{} {found:?}", show(&outcome));
 }
+
+/// As in a database that was partitioned before PostgreSQL 10: the parent is
+/// empty, and a query of it shows a million rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_whose_rows_are_in_its_children_is_not_compared_without_them() {
+    let script = |value: &str| {
+        format!(
+            "CREATE TABLE metrics (k int PRIMARY KEY, v text); CREATE SCHEMA chunks; \
+             CREATE TABLE chunks.m1 () INHERITS (metrics); CREATE TABLE chunks.m2 () INHERITS (metrics); \
+             INSERT INTO chunks.m1 VALUES (1, '{value}')"
+        )
+    };
+    let source = home(Dialect::Postgres, Side::Source, &script("a")).await;
+    let target = home(Dialect::Postgres, Side::Target, &script("b")).await;
+    let select = |include: &[&str], exclude: &[&str]| {
+        let patterns = |all: &[&str]| all.iter().map(|p| p.parse().unwrap()).collect();
+        let selection = Selection { include: patterns(include), exclude: patterns(exclude), ..Selection::default() };
+        Options { selection, ..Options::default() }
+    };
+    let (outcome, _) = compare(&source, &target, select(&["metrics"], &[])).await;
+    assert_eq!(outcome.verdict, Verdict::Incomplete, "{}", show(&outcome));
+    let problems = &outcome.tables[0].problems;
+    assert!(problems.len() == 2 && problems[0].message.ends_with("`chunks.m1`, `chunks.m2`"), "{problems:?}");
+    let (outcome, found) = compare(&source, &target, select(&[], &[])).await;
+    // One on either side, as the child has no key of its own.
+    assert_eq!((outcome.verdict, found.len()), (Verdict::Different, 2), "{}", show(&outcome));
+    // What somebody left out by name is left out.
+    let (outcome, _) = compare(&source, &target, select(&[], &["chunks.*"])).await;
+    assert_eq!(outcome.verdict, Verdict::Equal, "{}", show(&outcome));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_is_not_compared_with_itself() {
+    let (source, _) =
+        sqlite_pair("CREATE TABLE a (k INTEGER PRIMARY KEY); CREATE TABLE b (k INTEGER PRIMARY KEY);", "").await;
+    let try_compare = |options: Options| {
+        let database = std::sync::Arc::clone(&source.connected);
+        let sink = std::sync::Arc::new(crate::collect::Collected::default());
+        let cancel = tokio_util::sync::CancellationToken::new();
+        switchback_verify::run(
+            std::sync::Arc::clone(&database),
+            database,
+            options,
+            sink,
+            switchback_verify::Progress::new(),
+            cancel,
+        )
+    };
+    let error = try_compare(Options::default()).await.unwrap_err().to_string();
+    assert!(error.contains("the same database"), "{error}");
+    // Two tables of one database are two tables.
+    let tables =
+        vec![TableSettings { source: "a".to_owned(), target: Some("b".to_owned()), ..TableSettings::default() }];
+    let include = vec!["a".parse().unwrap()];
+    let options = Options { selection: Selection { tables, include, ..Selection::default() }, ..Options::default() };
+    let outcome = try_compare(options).await.unwrap();
+    assert!(outcome.tables.iter().any(|table| table.verdict == Verdict::Equal), "{}", show(&outcome));
+}
+
+/// SQLite's own functions read no time of day beyond 24:00.
+#[tokio::test(flavor = "multi_thread")]
+async fn half_past_midnight_has_one_name() {
+    let table = "CREATE TABLE t (k INTEGER PRIMARY KEY, at DATETIME);";
+    let (source, target) = sqlite_pair(
+        &format!("{table} INSERT INTO t VALUES (1, '2024-01-01 24:30:00');"),
+        &format!("{table} INSERT INTO t VALUES (1, '2024-01-02 00:30:00');"),
+    )
+    .await;
+    let (outcome, found) = compare(&source, &target, Options::default()).await;
+    assert_eq!((outcome.verdict, found.len()), (Verdict::Different, 1), "{}", show(&outcome));
+}
+
+/// MariaDB stores any bytes in a column of ASCII, and means nothing by those
+/// beyond 127. That they would be text elsewhere makes them no text there.
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_no_ascii_equal_no_text() {
+    let script = |charset: &str| {
+        format!(
+            "SET sql_mode = ''; CREATE TABLE t (k int PRIMARY KEY, v varchar(9) CHARACTER SET {charset}); \
+             CREATE TABLE raw (k int PRIMARY KEY, v varbinary(9)); INSERT INTO raw VALUES (1, x'C3A9'); \
+             INSERT INTO t SELECT * FROM raw"
+        )
+    };
+    let source = home(Dialect::MariaDb, Side::Source, &script("ascii")).await;
+    let target = home(Dialect::MariaDb, Side::Target, &script("utf8mb4")).await;
+    let (outcome, _) = compare(&source, &target, Options::default()).await;
+    let table = outcome.tables.iter().find(|t| t.name().ends_with(".t")).unwrap();
+    assert_eq!(table.verdict, Verdict::Incomplete, "{}", show(&outcome));
+}

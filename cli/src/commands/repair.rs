@@ -20,15 +20,21 @@ pub(crate) fn run(args: &RepairArgs) -> Result<Exit> {
             written => written.map_err(|error| run_dir::unreadable(&args.run, error))?,
         },
     };
-    if written.not_repaired == 0 {
-        return Ok(Exit::Done);
+    if written.not_repaired > 0 {
+        let left = match written.not_repaired {
+            1 => "1 difference is left".to_owned(),
+            count => format!("{count} differences are left"),
+        };
+        output::message(&format!("{left} that no statement can mend by itself: the script says which, and why"));
     }
-    let left = match written.not_repaired {
-        1 => "1 difference is left".to_owned(),
-        count => format!("{count} differences are left"),
-    };
-    output::message(&format!("{left} that no statement can mend by itself: the script says which, and why"));
-    Ok(Exit::Unfinished)
+    if written.not_covered > 0 {
+        let tables = match written.not_covered {
+            1 => "1 table is".to_owned(),
+            count => format!("{count} tables are"),
+        };
+        output::message(&format!("{tables} not covered, or not wholly: the script says which, and why"));
+    }
+    Ok(if written.not_repaired == 0 && written.not_covered == 0 { Exit::Done } else { Exit::Unfinished })
 }
 
 /// Into a new file only: half a script, or two in one, would do damage.

@@ -6,6 +6,8 @@
 
 use crate::value::{Date, Moment, Value};
 
+const MICROS_PER_DAY: i64 = 86_400_000_000;
+
 /// A parsed date and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timestamp {
@@ -51,7 +53,7 @@ pub fn time_tz(text: &str) -> Option<(i64, i32)> {
 pub fn timestamp(text: &str) -> Option<Timestamp> {
     let Some(at) = text.find([' ', 'T']) else {
         return Some(Timestamp {
-            local: Moment::Micros(i64::from(days(text)?) * 86_400_000_000),
+            local: Moment::Micros(i64::from(days(text)?) * MICROS_PER_DAY),
             offset_seconds: None,
         });
     };
@@ -60,7 +62,10 @@ pub fn timestamp(text: &str) -> Option<Timestamp> {
         None => (clock, None),
         Some(at) => (clock.get(..at)?, Some(offset(clock.get(at..)?)?)),
     };
-    let micros = i64::from(days(day)?) * 86_400_000_000 + time(clock)?;
+    // 24:00 is the next midnight. A later hour is none of this day, and as what it
+    // is a second name of an hour of the next one.
+    let clock = time(clock).filter(|&micros| micros <= MICROS_PER_DAY)?;
+    let micros = i64::from(days(day)?) * MICROS_PER_DAY + clock;
     Some(Timestamp { local: Moment::Micros(micros), offset_seconds })
 }
 
@@ -229,6 +234,7 @@ mod tests {
         for text in ["10:00:00", "10:00:00+", "10:00:00 +02", "Z", "10:00:00+2", "10:00:00+02:0:0"] {
             assert_eq!(time_tz(text), None, "{text:?}");
         }
+        assert_eq!(timestamp("1970-01-01 24:00").unwrap().local, Moment::Micros(MICROS_PER_DAY));
         assert_eq!(timestamp("1970-01-01T00:00:00.1234560").unwrap().local, Moment::Micros(123_456));
         for text in [
             "",
@@ -239,6 +245,8 @@ mod tests {
             "1970-01-01 1:00",
             "1970-01-01 00:00:00.1234567",
             "1970-01-01 00:00:00+1",
+            "1970-01-01 24:00:00.000001",
+            "1970-01-01 24:30:00",
         ] {
             assert_eq!(timestamp(text), None, "{text:?}");
         }

@@ -6,6 +6,7 @@ use super::types::Native;
 use crate::display::hex;
 use crate::engine::{Engine, Flavor};
 use crate::error::Result;
+use crate::own;
 use crate::sql;
 use crate::table::{Column, ForeignKey, Key, Table, TableRef};
 
@@ -14,7 +15,7 @@ use crate::table::{Column, ForeignKey, Key, Table, TableRef};
 const BASE_TABLE: &str = "TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')";
 const NO_SUCH_TABLE: u16 = 1146;
 
-/// The base tables of `database`.
+/// The base tables of `database`, without the tool's own.
 pub(super) async fn tables(pool: &Pool, database: &str) -> Result<Vec<TableRef>> {
     let statement = format!(
         "SELECT TABLE_NAME FROM information_schema.TABLES WHERE {} AND {BASE_TABLE}",
@@ -25,6 +26,7 @@ pub(super) async fn tables(pool: &Pool, database: &str) -> Result<Vec<TableRef>>
         .into_iter()
         .filter_map(|mut row| row.text())
         .map(|name| TableRef { schema: Some(database.to_owned()), name })
+        .filter(|table| !own::is_own(Engine::MySql, table))
         .collect();
     tables.sort_unstable();
     Ok(tables)
@@ -34,8 +36,9 @@ pub(super) async fn tables(pool: &Pool, database: &str) -> Result<Vec<TableRef>>
 ///
 /// The transaction has looked into the table first, and holds its definition
 /// until it ends, so that all that is read of the catalog is of one moment.
-/// Looking needs the right to read every column: with less, the catalog would
-/// hide columns, and the comparison leave them out without a word.
+/// Looking needs the right to read every column that is visible, and the rest of
+/// the description a right to the whole table: with less, the catalog would hide
+/// columns, and the comparison leave them out without a word.
 pub(super) async fn describe(pool: &Pool, flavor: Flavor, database: &str, name: &TableRef) -> Result<Option<Table>> {
     let what = format!("describing `{name}`");
     let schema = name.schema.as_deref().unwrap_or(database);
@@ -81,6 +84,7 @@ impl Catalog<'_> {
             foreign_keys: self.foreign_keys().await?,
             row_estimate: sizes.number().unwrap_or(0),
             bytes_estimate: sizes.number().unwrap_or(0),
+            children: Vec::new(),
         }))
     }
 
@@ -118,13 +122,18 @@ impl Catalog<'_> {
     /// The columns whose constraint says that they hold JSON: that is all that
     /// MariaDB's type JSON is. From the table's own statement, since the catalog
     /// shows constraints only to accounts that may do more than read.
+    ///
+    /// Every server is asked for that statement: it is shown only to an account
+    /// with a right to the whole table. To one with rights to some columns the
+    /// catalog shows those alone, and `SELECT *` asks for no column that is INVISIBLE.
     async fn checked_as_json(&mut self) -> Result<Vec<String>> {
+        let statement = format!("SHOW CREATE TABLE {}", sql::table(Engine::MySql, &self.name));
+        let shown = self.rows(&statement).await?.into_iter().next();
         match self.flavor {
             Flavor::Original => return Ok(Vec::new()),
             Flavor::MariaDb => {}
         }
-        let statement = format!("SHOW CREATE TABLE {}", sql::table(Engine::MySql, &self.name));
-        let Some(mut row) = self.rows(&statement).await?.into_iter().next() else {
+        let Some(mut row) = shown else {
             return Ok(Vec::new());
         };
         // Its name comes first.
@@ -224,7 +233,7 @@ impl CatalogRow {
 
 /// A condition for a name, by all its bytes: MariaDB's catalog ignores case,
 /// where two tables may differ in nothing else. The first half is what finds it.
-fn is(column: &str, name: &str) -> String {
+pub(super) fn is(column: &str, name: &str) -> String {
     let digits = hex(name.as_bytes());
     format!("{column} = _utf8mb4 x'{digits}' AND CAST({column} AS BINARY) = x'{digits}'")
 }

@@ -6,6 +6,7 @@ use super::fault::connect_error;
 use super::login::Login;
 use super::pool::Pool;
 use super::wire::connection::Grid;
+use super::wire::handshake::Purpose;
 use super::wire::tls::Tls;
 use super::wire::{Connection, WireError};
 use crate::database::ConnectOptions;
@@ -53,32 +54,45 @@ impl Opener {
         Ok(self.open_and_ask().await?.0)
     }
 
+    /// A connection whose session is not pinned; who opens it does that.
+    pub(super) async fn open_for(&self, purpose: Purpose<'_>) -> Result<Connection> {
+        self.in_time(async { Ok(self.greet(purpose).await?.0) }).await
+    }
+
     async fn open_and_ask(&self) -> Result<(Connection, Server)> {
-        let opened = tokio::time::timeout(self.timeout, async {
-            let connection = Connection::open(&self.login, &self.tls).await;
-            let connection = connection.map_err(|e| connect_error(&self.location, e))?;
-            self.pin(connection).await
-        });
-        opened
+        self.in_time(async {
+            let (connection, server) = self.greet(Purpose::READING).await?;
+            Ok((self.pin(connection, server.flavor).await?, server))
+        })
+        .await
+    }
+
+    async fn in_time<T>(&self, opening: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::time::timeout(self.timeout, opening)
             .await
             .unwrap_or_else(|_| Err(connect_error(&self.location, WireError::Io(std::io::ErrorKind::TimedOut.into()))))
     }
 
-    /// Makes a session mean what we think it means, whatever the server's own
-    /// settings are.
-    async fn pin(&self, mut connection: Connection) -> Result<(Connection, Server)> {
+    async fn greet(&self, purpose: Purpose<'_>) -> Result<(Connection, Server)> {
         let failed = |e| connect_error(&self.location, e);
+        let mut connection = Connection::open(&self.login, &self.tls, purpose).await.map_err(failed)?;
         let server = Server::parse(&connection.query(ASK).await.map_err(failed)?)
             .ok_or_else(|| failed(WireError::Protocol("it doesn't say which version it is")))?;
         connection.set_statement_bytes_max(server.statement_bytes_max);
-        let own = match server.flavor {
+        Ok((connection, server))
+    }
+
+    /// Makes a session mean what we think it means, whatever the server's own
+    /// settings are.
+    async fn pin(&self, mut connection: Connection, flavor: Flavor) -> Result<Connection> {
+        let own = match flavor {
             Flavor::Original => PIN_MYSQL,
             Flavor::MariaDb => PIN_MARIADB,
         };
         for statement in PIN.iter().chain(own) {
-            connection.query(statement).await.map_err(failed)?;
+            connection.query(statement).await.map_err(|e| connect_error(&self.location, e))?;
         }
-        Ok((connection, server))
+        Ok(connection)
     }
 }
 
@@ -127,5 +141,8 @@ const PIN_MYSQL: &[&str] =
     &["SET SESSION max_execution_time = 0, information_schema_stats_expiry = 0, range_optimizer_max_mem_size = 0"];
 
 /// A list of many keys is looked up in the index, and not turned into a join
-/// with other rules for comparing.
-const PIN_MARIADB: &[&str] = &["SET SESSION max_statement_time = 0, in_predicate_conversion_threshold = 0"];
+/// with other rules for comparing. A table that keeps its history is read as it
+/// is now, though the server be set to show the past; to `DEFAULT` sets the session
+/// to the present and not to what the server is set to.
+const PIN_MARIADB: &[&str] =
+    &["SET SESSION max_statement_time = 0, in_predicate_conversion_threshold = 0, system_versioning_asof = DEFAULT"];

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::table::{Column, Logical, Table};
 use crate::value::{Date, Moment, Value};
 
-const MICROS_PER_DAY: i64 = 86_400_000_000;
+pub(super) const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// Decodes the rows of one read.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ enum Text {
 }
 
 /// What is wrong with a value.
-type Fault = &'static str;
+pub(super) type Fault = &'static str;
 
 impl RowDecoder {
     /// # Errors
@@ -134,13 +134,15 @@ impl DecodeRows for RowDecoder {
     }
 
     /// MySQL and MariaDB send the same bytes for the same type. The mark of text
-    /// that was not converted is the same whatever the text was.
+    /// that was not converted is the same whatever the text was; and bytes that are
+    /// text in UTF-8 may be none in a column of ASCII, where MariaDB stores them.
     fn layout(&self) -> Option<String> {
         let kinds: Option<Vec<String>> = self
             .columns
             .iter()
             .map(|cell| match cell.text {
-                Text::Any | Text::Ascii => Some(format!("{:?}", cell.logical)),
+                Text::Any => Some(format!("{:?}", cell.logical)),
+                Text::Ascii => Some(format!("{:?} in ASCII", cell.logical)),
                 Text::Converted => None,
             })
             .collect();
@@ -195,8 +197,8 @@ fn cell(table: &Table, column: &Column) -> Result<Cell> {
     }
 }
 
-const CUT_SHORT: Fault = "a value is cut short";
-const NOT_TEXT: Fault = "it holds text that its character set cannot express in Unicode";
+pub(super) const CUT_SHORT: Fault = "a value is cut short";
+pub(super) const NOT_TEXT: Fault = "it holds text that its character set cannot express in Unicode";
 
 impl Cell {
     #[inline]
@@ -308,24 +310,47 @@ fn small_decimal(bytes: &[u8]) -> Option<Decimal<'static>> {
     Some(Decimal::Small { coefficient: i128::from(coefficient), scale })
 }
 
-const NO_DATE: Fault = "a date is out of bounds";
+pub(super) const NO_DATE: Fault = "a date is out of bounds";
 
 /// Year, month and day as they are stored, on the calendar or not.
-enum Day {
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Day {
     Days(i32),
     OffCalendar { year: u16, month: u8, day: u8 },
 }
 
+impl Day {
+    #[inline]
+    pub(super) fn of(year: u16, month: u8, day: u8) -> Option<Self> {
+        if year > 9999 || month > 12 || day > 31 {
+            return None;
+        }
+        Some(match days_from_civil(i32::from(year), month, day) {
+            Some(days) => Self::Days(days),
+            None => Self::OffCalendar { year, month, day },
+        })
+    }
+
+    pub(super) fn date(self) -> Date {
+        match self {
+            Self::Days(days) => Date::Days(days),
+            Self::OffCalendar { year, month, day } => Date::OffCalendar { year, month, day },
+        }
+    }
+
+    /// `micros` after it has begun.
+    #[inline]
+    pub(super) fn at(self, micros: i64) -> Moment {
+        match self {
+            Self::Days(days) => Moment::Micros(i64::from(days) * MICROS_PER_DAY + micros),
+            Self::OffCalendar { year, month, day } => Moment::OffCalendar { year, month, day, micros },
+        }
+    }
+}
+
 #[inline]
 fn day(cursor: &mut Cursor<'_>) -> Option<Day> {
-    let (year, month, day) = (cursor.u16()?, cursor.byte()?, cursor.byte()?);
-    if year > 9999 || month > 12 || day > 31 {
-        return None;
-    }
-    Some(match days_from_civil(i32::from(year), month, day) {
-        Some(days) => Day::Days(days),
-        None => Day::OffCalendar { year, month, day },
-    })
+    Day::of(cursor.u16()?, cursor.byte()?, cursor.byte()?)
 }
 
 /// An empty one is `0000-00-00`.
@@ -339,10 +364,7 @@ fn date(bytes: &[u8]) -> Result<Date, Fault> {
     if cursor.rest().iter().any(|&b| b != 0) {
         return Err("a date has a time of day");
     }
-    Ok(match day {
-        Day::Days(days) => Date::Days(days),
-        Day::OffCalendar { year, month, day } => Date::OffCalendar { year, month, day },
-    })
+    Ok(day.date())
 }
 
 fn moment(bytes: &[u8]) -> Result<Moment, Fault> {
@@ -355,10 +377,7 @@ fn moment(bytes: &[u8]) -> Result<Moment, Fault> {
     if !cursor.is_empty() {
         return Err(NO_DATE);
     }
-    Ok(match day {
-        Day::Days(days) => Moment::Micros(i64::from(days) * MICROS_PER_DAY + micros),
-        Day::OffCalendar { year, month, day } => Moment::OffCalendar { year, month, day, micros },
-    })
+    Ok(day.at(micros))
 }
 
 /// Hour, minute, second, and microseconds where there are any.
@@ -366,6 +385,11 @@ fn moment(bytes: &[u8]) -> Result<Moment, Fault> {
 fn clock(cursor: &mut Cursor<'_>) -> Option<i64> {
     let [hour, minute, second] = cursor.array()?;
     let micros = if cursor.is_empty() { 0 } else { cursor.u32()? };
+    micros_of_day(hour, minute, second, micros)
+}
+
+#[inline]
+pub(super) fn micros_of_day(hour: u8, minute: u8, second: u8, micros: u32) -> Option<i64> {
     if hour > 23 || minute > 59 || second > 59 || micros > 999_999 {
         return None;
     }
@@ -397,13 +421,13 @@ fn uuid(bytes: &[u8]) -> Result<[u8; 16], Fault> {
 
 /// The number of the coordinate system, and WKB: the form in which both servers
 /// keep a geometry.
-fn geometry(bytes: &[u8]) -> Result<Value<'_>, Fault> {
+pub(super) fn geometry(bytes: &[u8]) -> Result<Value<'_>, Fault> {
     let (srid, wkb) = bytes.split_first_chunk().ok_or("a geometry has no coordinate system")?;
     Ok(Value::Geometry { srid: u32::from_le_bytes(*srid), wkb: Cow::Borrowed(wkb) })
 }
 
 /// MySQL puts the unused bits first; we want them last.
-fn bits(len: u32, bytes: &[u8]) -> Result<Value<'_>, Fault> {
+pub(super) fn bits(len: u32, bytes: &[u8]) -> Result<Value<'_>, Fault> {
     const NO_BITS: Fault = "a BIT has another length than its type";
     let unused = (8 - len % 8) % 8;
     if bytes.len() != len.div_ceil(8) as usize {

@@ -28,7 +28,7 @@ pub(super) fn server_code(error: &Error) -> Option<u16> {
             WireError::Server(e) => Some(e.code),
             _ => None,
         },
-        Error::Url { .. } | Error::UnknownType { .. } | Error::Decode { .. } => None,
+        Error::Url { .. } | Error::UnknownType { .. } | Error::Capture { .. } | Error::Decode { .. } => None,
     }
 }
 
@@ -46,7 +46,9 @@ fn connect_fault(error: &WireError) -> ConnectFault {
         WireError::Io(_) => ConnectFault::Unreachable,
         WireError::Tls(_) | WireError::NoTls | WireError::PublicKey => ConnectFault::Tls,
         WireError::AuthMethod(_) => ConnectFault::Refused,
-        WireError::Protocol(_) | WireError::StatementTooLong { .. } | WireError::Placeholder => ConnectFault::Other,
+        WireError::Protocol(_) | WireError::StatementTooLong { .. } | WireError::Warned | WireError::Placeholder => {
+            ConnectFault::Other
+        }
     }
 }
 
@@ -67,6 +69,7 @@ fn query_fault(error: &WireError) -> QueryFault {
         | WireError::PublicKey
         | WireError::AuthMethod(_)
         | WireError::Protocol(_)
+        | WireError::Warned
         | WireError::StatementTooLong { .. } => QueryFault::Other,
     }
 }

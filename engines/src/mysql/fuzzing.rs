@@ -14,8 +14,8 @@ use super::types;
 use super::wire::Connection;
 use super::wire::channel::{Channel, Rows};
 use super::wire::cursor::put_block;
-use super::wire::handshake::shake_hands;
-use super::wire::packet::{ColumnDefinition, ServerError, ends_rows};
+use super::wire::handshake::{Purpose, shake_hands};
+use super::wire::packet::{ColumnDefinition, Ending, ServerError, ends_rows};
 use super::wire::tls::{Tls, TlsMode};
 use crate::batch::RawBatch;
 use crate::error::Result;
@@ -85,6 +85,7 @@ fn decode(kinds: &[Logical], batch: &RawBatch) -> Result<()> {
         foreign_keys: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
+        children: Vec::new(),
     };
     let columns: Vec<usize> = (0..kinds.len()).collect();
     let decoder = RowDecoder::new(&table, &columns).expect("every type has a decoder");
@@ -113,6 +114,7 @@ fn packets(bytes: &[u8]) {
     }
     let _ = ColumnDefinition::parse(bytes);
     let _ = (ends_rows(bytes, true), ends_rows(bytes, false));
+    let _ = (Ending::parse(bytes), Ending::of_rows(bytes, false));
 }
 
 fn channel(bytes: &[u8]) -> Channel {
@@ -154,7 +156,7 @@ fn talk(bytes: &[u8]) -> Option<usize> {
     let login = Login { user: "user".to_owned(), password: SecretString::from("s3cret"), ..Login::default() };
     let mut channel = channel(said);
     let talking = async {
-        let agreement = shake_hands(&mut channel, &login, &TLS, flags % 2 == 1).await.ok()?;
+        let agreement = shake_hands(&mut channel, &login, &TLS, flags % 2 == 1, Purpose::READING).await.ok()?;
         let mut connection = Connection::over(channel, agreement);
         connection.query("SELECT 1").await.ok()?;
         let definitions = connection.start("SELECT 2").await.ok()?;

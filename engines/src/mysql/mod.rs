@@ -10,10 +10,8 @@
 //! - [`read`], [`decode`]: rows, first as bytes, then as values.
 //! - [`split`], [`probe`], [`rank`]: keys that cut a table, and their order.
 //! - [`position`]: where the binary log stands.
-//!
-//! What it does not do: write, or read the binary log (later, in rooms of their
-//! own). Spatial types and VECTOR have no canonical form yet; a column of one
-//! is an error that names it.
+//! - [`write`]: sessions that write.
+//! - [`capture`]: changes, from the binary log.
 
 use std::sync::Arc;
 
@@ -21,13 +19,18 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::batch::{DecodeRows, RawBatch};
+use crate::capture::{Armed, Capture, CaptureRequest, Distance, StreamName};
+use crate::change::Position;
 use crate::database::{ConnectOptions, Database, ReadRequest};
+use crate::endpoint::Endpoint;
 use crate::engine::ServerInfo;
 use crate::error::Result;
 use crate::range::KeyValues;
 use crate::table::{Table, TableRef};
 use crate::url::DatabaseUrl;
+use crate::write::{Writer, WriterOptions};
 
+mod capture;
 mod catalog;
 mod connect;
 mod decode;
@@ -43,6 +46,7 @@ mod read;
 mod split;
 mod types;
 mod wire;
+mod write;
 
 /// One MySQL or MariaDB database.
 pub struct MySql {
@@ -50,6 +54,8 @@ pub struct MySql {
     /// By the name it has in the catalog.
     database: String,
     pool: pool::Pool,
+    /// Of the captures that run.
+    marks: Arc<capture::Marks>,
 }
 
 impl MySql {
@@ -60,7 +66,7 @@ impl MySql {
     /// when the URL says something that can't be done.
     pub async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Result<Self> {
         let connect::Greeted { info, database, pool } = connect::connect(url, options).await?;
-        Ok(Self { info, database, pool })
+        Ok(Self { info, database, pool, marks: Arc::default() })
     }
 }
 
@@ -100,5 +106,30 @@ impl Database for MySql {
 
     fn decoder(&self, table: &Table, columns: &[usize]) -> Result<Arc<dyn DecodeRows>> {
         Ok(Arc::new(decode::RowDecoder::new(table, columns)?))
+    }
+}
+
+#[async_trait]
+impl Endpoint for MySql {
+    async fn writer(&self, options: &WriterOptions) -> Result<Box<dyn Writer>> {
+        Ok(Box::new(write::Session::open(self.pool.opener(), self.info.flavor, options).await?))
+    }
+
+    async fn arm(&self, request: &CaptureRequest) -> Result<Armed> {
+        capture::arm(&self.pool, self.info.flavor, &self.database, request).await
+    }
+
+    /// Arming makes nothing.
+    async fn disarm(&self, _: &CaptureRequest) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    async fn capture(&self, request: &CaptureRequest, from: &Position, incarnation: &str) -> Result<Box<dyn Capture>> {
+        let begin = (from, incarnation);
+        capture::capture(&self.pool, self.info.flavor, &self.database, &self.marks, request, begin).await
+    }
+
+    async fn distance(&self, stream: &StreamName, position: &Position) -> Result<Distance> {
+        capture::distance(&self.pool, &self.marks, stream, position).await
     }
 }

@@ -47,6 +47,11 @@ impl Pool {
         &self.opener.location
     }
 
+    /// What opens connections that are none of the pool's.
+    pub(super) fn opener(&self) -> &Opener {
+        &self.opener
+    }
+
     /// An idle connection that is alive. It may have been killed, or have
     /// waited for longer than the server, or something on the way, allows; then
     /// the others have too, and each would take its time to show it.

@@ -207,6 +207,7 @@ mod tests {
             foreign_keys: Vec::new(),
             row_estimate: 0,
             bytes_estimate: 0,
+            children: Vec::new(),
         };
         let date = Value::Date(crate::value::Date::Days(0));
         let keys = [vec![date, Value::Int(7), Value::Text("x".into())]];

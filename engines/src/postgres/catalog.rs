@@ -11,11 +11,15 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use sqlx::postgres::PgConnection;
 
+use super::fault;
 use super::pool::Pool;
 use super::scalar::scalar;
 use super::type_tree::{NativeType, TypeTree};
+use crate::engine::Engine;
 use crate::error::{Error, QueryFault, Result};
+use crate::own;
 use crate::sql::POSTGRES_DOMAIN;
 use crate::table::{Column, ForeignKey, Key, Table, TableRef};
 
@@ -40,6 +44,7 @@ struct Relation {
     types: Option<Vec<NativeType>>,
     keys: Option<Vec<Index>>,
     foreign_keys: Option<Vec<Constraint>>,
+    children: Option<Vec<TableRef>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,7 +82,8 @@ struct Constraint {
 pub(super) async fn tables(pool: &Pool) -> Result<Vec<TableRef>> {
     let what = "listing the tables";
     let text: Option<String> = scalar(pool, what, TABLES.to_owned(), &[]).await?;
-    let mut tables: Vec<TableRef> = parse(pool, what, text.as_deref().unwrap_or("[]"))?;
+    let mut tables: Vec<TableRef> = parse(pool.location(), what, text.as_deref().unwrap_or("[]"))?;
+    tables.retain(|table| !own::is_own(Engine::Postgres, table));
     tables.sort_unstable();
     Ok(tables)
 }
@@ -88,13 +94,29 @@ pub(super) async fn describe(pool: &Pool, table: &TableRef) -> Result<Option<Des
     let what = format!("describing `{table}`");
     let text: Option<String> = scalar(pool, &what, DESCRIBE.to_owned(), &[schema, &table.name]).await?;
     let Some(text) = text else { return Ok(None) };
-    let relation: Relation = parse(pool, &what, &text)?;
+    let relation: Relation = parse(pool.location(), &what, &text)?;
     Ok(Some(relation.into_described(table)))
 }
 
-fn parse<T: DeserializeOwned>(pool: &Pool, what: &str, text: &str) -> Result<T> {
+/// The same in a session of the caller's own.
+pub(super) async fn describe_in(
+    session: &mut PgConnection,
+    location: &str,
+    table: &TableRef,
+) -> Result<Option<Described>> {
+    let Some(schema) = &table.schema else { return Ok(None) };
+    let what = format!("describing `{table}`");
+    let query = sqlx::query_scalar::<_, String>(DESCRIBE).persistent(false);
+    let query = query.bind(schema.clone()).bind(table.name.clone());
+    let text = query.fetch_optional(session).await.map_err(|e| fault::query(location, &what, e))?;
+    let Some(text) = text else { return Ok(None) };
+    let relation: Relation = parse(location, &what, &text)?;
+    Ok(Some(relation.into_described(table)))
+}
+
+fn parse<T: DeserializeOwned>(location: &str, what: &str, text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|e| Error::Query {
-        location: pool.location().to_owned(),
+        location: location.to_owned(),
         what: what.to_owned(),
         fault: QueryFault::Other,
         source: Box::new(e),
@@ -119,6 +141,7 @@ impl Relation {
             foreign_keys: foreign_keys.into_iter().filter_map(|f| f.into_foreign_key(&attributes)).collect(),
             row_estimate: estimate(self.row_estimate),
             bytes_estimate: estimate(self.bytes_estimate),
+            children: self.children.unwrap_or_default(),
             columns: attributes.into_iter().map(|a| a.into_column(&types)).collect(),
         };
         Described { table, partitioned: self.partitioned }

@@ -27,6 +27,8 @@ use crate::url::DatabaseUrl;
 
 const APPLICATION_NAME: &str = "switchback";
 
+const PORT: u16 = 5432;
+
 /// PostgreSQL 14.
 const VERSION_MIN: u32 = 140_000;
 const VERSION_WITH_TRANSACTION_TIMEOUT: u32 = 170_000;
@@ -120,7 +122,16 @@ impl Connector {
             .extra_float_digits(None)
             // The driver would log statements, and our literals are values.
             .disable_statement_logging();
-        Ok(Self { options, timeout, location: url.location().to_owned() })
+        let location = location(&options, parsed.port().is_some());
+        Ok(Self { options, timeout, location })
+    }
+
+    pub(super) fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     pub(super) fn location(&self) -> &str {
@@ -164,6 +175,24 @@ impl Connector {
     }
 }
 
+/// Where the connection goes in fact: parameters of the URL go before its other
+/// parts, and what both leave open comes from the environment.
+fn location(options: &PgConnectOptions, names_port: bool) -> String {
+    let host = match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => options.get_host().to_owned(),
+    };
+    // An IPv6 address stands in brackets.
+    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
+    let port = match options.get_port() {
+        PORT if !names_port => String::new(),
+        port => format!(":{port}"),
+    };
+    // As the server does without a name.
+    let database = options.get_database().unwrap_or_else(|| options.get_username());
+    format!("{host}{port}/{database}")
+}
+
 fn check_parameters(url: &Url) -> Result<()> {
     for (key, _) in url.query_pairs() {
         let known = PARAMETERS.contains(&key.as_ref())
@@ -203,6 +232,20 @@ mod tests {
         assert_eq!(ssl_mode("?sslrootcert=ca.pem"), "VerifyCa");
         assert_eq!(ssl_mode("?sslmode=verify-full&sslrootcert=ca.pem"), "VerifyFull");
         assert_eq!(ssl_mode("?sslmode=disable&sslrootcert=ca.pem"), "Disable");
+    }
+
+    #[test]
+    fn the_location_is_where_the_connection_goes() {
+        for (query, expected) in [
+            ("", "db.example/shop"),
+            ("?port=5433", "db.example:5433/shop"),
+            ("?dbname=other", "db.example/other"),
+            ("?host=elsewhere&port=1", "elsewhere:1/shop"),
+            ("?hostaddr=::1", "[::1]/shop"),
+            ("?host=/run/postgresql", "/run/postgresql/shop"),
+        ] {
+            assert_eq!(connector(query).unwrap().location(), expected, "{query}");
+        }
     }
 
     #[test]

@@ -179,6 +179,13 @@ SELECT json_build_object(
             'columns', to_json(f.conkey), 'parent_schema', f.parent_schema, 'parent_name', f.parent_name
         ) ORDER BY f.oid)
         FROM foreign_keys f
+    ),
+    'children', (
+        SELECT json_agg(json_build_object('schema', n.nspname, 'name', c.relname) ORDER BY n.nspname, c.relname)
+        FROM pg_inherits i
+        JOIN pg_class c ON c.oid = i.inhrelid
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE i.inhparent = r.oid AND r.relkind = 'r' AND c.relpersistence <> 't'
     )
 )::text
 FROM relation r

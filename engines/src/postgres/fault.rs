@@ -5,6 +5,8 @@
 //! where it quotes data (`invalid input syntax for type integer: "…"`): no value
 //! of a cell may reach a log.
 
+use sqlx::postgres::PgDatabaseError;
+
 use crate::error::{Cause, ConnectFault, Error, QueryFault};
 
 /// What a server said, without what may quote data.
@@ -75,7 +77,7 @@ fn cause(error: sqlx::Error) -> Cause {
             let code = e.code().unwrap_or_default().into_owned();
             let quotes_data = CLASSES_WITH_DATA.iter().any(|class| code.starts_with(class));
             let message = if quotes_data {
-                "the server refused a value, which is not repeated here".to_owned()
+                format!("the server refused a value, which is not repeated here{}", place(e.as_ref()))
             } else {
                 e.message().to_owned()
             };
@@ -83,4 +85,12 @@ fn cause(error: sqlx::Error) -> Cause {
         }
         other => Box::new(other),
     }
+}
+
+/// The names that the server sends beside its message, so that nobody has to
+/// guess which constraint it was.
+fn place(error: &dyn sqlx::error::DatabaseError) -> String {
+    let column = error.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::column);
+    let names = [("constraint", error.constraint()), ("column", column)];
+    names.into_iter().filter_map(|(kind, name)| Some(format!("; {kind} `{}`", name?))).collect()
 }

@@ -138,6 +138,7 @@ fn table() -> Table {
         foreign_keys: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
+        children: Vec::new(),
     }
 }
 

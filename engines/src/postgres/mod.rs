@@ -10,11 +10,13 @@
 //! - [`scalar`]: statements with one value.
 //! - [`split`], [`rank`]: key ranges in the server's own order.
 //! - [`position`]: the version, and where the log stands.
+//! - [`write`]: sessions that write.
+//! - [`capture`]: changes by logical replication.
 //! - [`fault`]: the driver's errors, sorted.
 //!
 //! Invariants: a session runs one statement at a time and every statement reads
-//! its own snapshot; nothing is written, and the sessions are read-only so that
-//! no function in a filter writes either; all SQL names its tables with their
+//! its own snapshot; the pool's sessions are read-only, so that no function in a
+//! filter writes either, and who writes has a session apart; all SQL names its tables with their
 //! schema, because the search path is `pg_catalog` alone. A row filter of the
 //! operator's has to qualify what else it uses.
 //!
@@ -23,6 +25,7 @@
 //! the server refuses to read such a table and the error says so.
 
 mod bytes;
+mod capture;
 mod catalog;
 mod connect;
 mod copy;
@@ -45,6 +48,7 @@ mod split;
 mod type_tree;
 mod types;
 mod values;
+mod write;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -56,12 +60,16 @@ use self::connect::Connector;
 use self::decode::CopyDecoder;
 use self::pool::Pool;
 use crate::batch::{DecodeRows, RawBatch};
+use crate::capture::{Armed, Capture, CaptureRequest, Distance, StreamName};
+use crate::change::Position;
 use crate::database::{ConnectOptions, Database, ReadRequest};
+use crate::endpoint::Endpoint;
 use crate::engine::{Engine, Flavor, ServerInfo};
 use crate::error::{Error, QueryFault, Result};
 use crate::range::KeyValues;
 use crate::table::{Table, TableRef};
 use crate::url::DatabaseUrl;
+use crate::write::{Writer, WriterOptions};
 
 /// One PostgreSQL database.
 #[derive(Debug)]
@@ -81,12 +89,13 @@ impl Postgres {
     /// [`Error::Connect`] when there is no session to be had.
     pub async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Result<Self> {
         let connector = Connector::new(url, options.connect_timeout)?;
+        let location = connector.location().to_owned();
         let pool = Pool::new(connector, options.connections_max);
         let info = ServerInfo {
             engine: Engine::Postgres,
             flavor: Flavor::Original,
             version: position::version(&pool).await?,
-            location: url.location().to_owned(),
+            location,
         };
         Ok(Self { pool, info, partitioned: RwLock::new(HashMap::new()) })
     }
@@ -161,5 +170,28 @@ impl Database for Postgres {
 
     fn decoder(&self, table: &Table, columns: &[usize]) -> Result<Arc<dyn DecodeRows>> {
         Ok(Arc::new(CopyDecoder::new(table, columns)?))
+    }
+}
+
+#[async_trait]
+impl Endpoint for Postgres {
+    async fn writer(&self, options: &WriterOptions) -> Result<Box<dyn Writer>> {
+        write::open(self.pool.connector(), options).await
+    }
+
+    async fn arm(&self, request: &CaptureRequest) -> Result<Armed> {
+        capture::arm(self.pool.connector(), request).await
+    }
+
+    async fn disarm(&self, request: &CaptureRequest) -> Result<Vec<String>> {
+        capture::disarm(self.pool.connector(), request).await
+    }
+
+    async fn capture(&self, request: &CaptureRequest, from: &Position, incarnation: &str) -> Result<Box<dyn Capture>> {
+        capture::open(self.pool.connector(), request, from, incarnation).await
+    }
+
+    async fn distance(&self, stream: &StreamName, position: &Position) -> Result<Distance> {
+        capture::distance(&self.pool, stream, position).await
     }
 }

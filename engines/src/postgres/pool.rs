@@ -55,6 +55,10 @@ impl Pool {
         Self { connector, slots: Semaphore::new(slots.min(Semaphore::MAX_PERMITS)), idle: Mutex::new(Vec::new()) }
     }
 
+    pub(super) fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
     pub(super) fn location(&self) -> &str {
         self.connector.location()
     }

@@ -144,6 +144,12 @@ pub(super) fn decoder(column: &Column) -> Option<Decoder> {
     }
 }
 
+/// The decoder for what the log holds: the type's own binary form, which nothing
+/// was done to by [`expression`].
+pub(super) fn logged_decoder(column: &Column) -> Option<Decoder> {
+    of(sql::postgres_base(column), column.logical.as_ref()?)
+}
+
 fn of(base: &str, logical: &Logical) -> Option<Decoder> {
     let element = |e: &Element| of(sql::postgres_base_of(&e.native), &e.logical).map(Box::new);
     Some(match logical {

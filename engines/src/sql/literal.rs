@@ -90,6 +90,6 @@ pub(super) enum Beyond {
     Below,
 }
 
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

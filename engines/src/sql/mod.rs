@@ -9,10 +9,14 @@
 //!
 //! - `name`: quoted identifiers.
 //! - `literal`: values, with a file per dialect.
+//! - [`change`]: statements that change rows.
 //! - `condition`: the rows of a key range, and those of a list of keys.
+//! - `exact`: a column that has exactly a value.
 //! - `lookup`: when a row can be found by a literal of its key.
 
+pub mod change;
 mod condition;
+mod exact;
 mod literal;
 mod lookup;
 mod mysql;
@@ -23,8 +27,11 @@ mod sqlite;
 mod tests;
 
 pub use condition::{in_keys, in_range, is_not_null, is_null, where_clause};
+pub use exact::{is, row_id};
 pub(crate) use literal::key_value;
 pub use literal::literal;
+#[cfg(feature = "postgres")]
+pub(crate) use literal::quoted;
 pub use lookup::finds_by_literal;
 pub use mysql::in_own_charset;
 pub use name::{name, table};

@@ -79,3 +79,35 @@ pub(crate) fn postgres_base(column: &Column) -> &str {
 pub(crate) fn postgres_base_of(native: &str) -> &str {
     native.split_once(POSTGRES_DOMAIN).map_or(native, |(base, _)| base)
 }
+
+/// The column's type to cast a literal to, without modifiers: a cast to
+/// `varchar(3)` would cut the value where an assignment refuses it.
+pub(super) fn postgres_cast(column: &Column) -> String {
+    let base = postgres_base(column);
+    let (element, array) = base.strip_suffix("[]").map_or((base, ""), |element| (element, "[]"));
+    // `character` alone is one character, and `bit` one bit.
+    let plain = match element.split('(').next().unwrap_or(element) {
+        "character" => "bpchar".to_owned(),
+        "bit" => "varbit".to_owned(),
+        _ => without_modifier(element),
+    };
+    format!("{plain}{array}")
+}
+
+/// `timestamp(3) with time zone` without its `(3)`. Quoted names may hold
+/// parentheses of their own.
+fn without_modifier(native: &str) -> String {
+    let mut quoted = false;
+    let mut plain = String::with_capacity(native.len());
+    let mut rest = native.chars();
+    while let Some(c) = rest.next() {
+        quoted ^= c == '"';
+        if c == '(' && !quoted {
+            // A modifier holds no quotes.
+            let _ = rest.by_ref().find(|&c| c == ')');
+        } else {
+            plain.push(c);
+        }
+    }
+    plain
+}

@@ -26,6 +26,7 @@ fn table_of(columns: &[(&str, Logical, bool)]) -> Table {
         foreign_keys: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
+        children: Vec::new(),
     }
 }
 

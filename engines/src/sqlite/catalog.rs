@@ -13,6 +13,7 @@ use super::read::qualified;
 use super::{Sqlite, fault, pool, types};
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::own;
 use crate::sql;
 use crate::table::{Column, ForeignKey, Key, Table, TableRef};
 
@@ -25,8 +26,8 @@ const ROWID_KEY: &str = "PRIMARY KEY";
 
 type Rows = Result<Vec<SqliteRow>, sqlx::Error>;
 
-/// The base tables. `sqlite_…` is reserved for SQLite's own; the kinds `view`,
-/// `virtual` and `shadow` are no base tables.
+/// The base tables, without the tool's own. `sqlite_…` is reserved for SQLite's;
+/// the kinds `view`, `virtual` and `shadow` are no base tables.
 pub(super) async fn tables(db: &Sqlite) -> Result<Vec<TableRef>> {
     let failed = |e| fault::querying(&db.info.location, "listing the tables".to_owned(), e);
     let mut lease = db.pool.lease().await?;
@@ -35,7 +36,8 @@ pub(super) async fn tables(db: &Sqlite) -> Result<Vec<TableRef>> {
     let rows = pool::prepared(query.to_owned()).fetch_all(lease.connection()).await.map_err(failed)?;
     let names = rows.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
     lease.release();
-    Ok(names.into_iter().map(|name| TableRef { schema: None, name }).collect())
+    let tables = names.into_iter().map(|name| TableRef { schema: None, name });
+    Ok(tables.filter(|table| !own::is_own(Engine::Sqlite, table)).collect())
 }
 
 /// One table, in one read transaction. Its name is looked up as SQLite does,
@@ -57,6 +59,16 @@ async fn described(connection: &mut SqliteConnection, name: &str) -> Result<Opti
     // The first read is what begins the snapshot; the pragmas themselves go by
     // what the connection remembers of the schema.
     ask(connection, "SELECT count(*) FROM sqlite_schema", None).await?;
+    let table = described_within(connection, name).await?;
+    ask(connection, "COMMIT", None).await?;
+    Ok(table)
+}
+
+/// As [`describe`], in the transaction that the caller has begun.
+pub(super) async fn described_within(
+    connection: &mut SqliteConnection,
+    name: &str,
+) -> Result<Option<Table>, sqlx::Error> {
     let found = ask(
         connection,
         "SELECT name, wr, strict FROM pragma_table_list \
@@ -64,12 +76,10 @@ async fn described(connection: &mut SqliteConnection, name: &str) -> Result<Opti
         Some(name),
     )
     .await?;
-    let table = match found.first() {
-        None => None,
-        Some(row) => Some(table_of(connection, row).await?),
-    };
-    ask(connection, "COMMIT", None).await?;
-    Ok(table)
+    match found.first() {
+        None => Ok(None),
+        Some(row) => Ok(Some(table_of(connection, row).await?)),
+    }
 }
 
 async fn table_of(connection: &mut SqliteConnection, row: &SqliteRow) -> Result<Table, sqlx::Error> {
@@ -84,6 +94,7 @@ async fn table_of(connection: &mut SqliteConnection, row: &SqliteRow) -> Result<
         foreign_keys: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
+        children: Vec::new(),
     };
     // `hidden` is 2 for a computed column, 3 for one that is also stored.
     let columns = ask(
@@ -167,18 +178,18 @@ async fn collations(connection: &mut SqliteConnection, table: &Table) -> Result<
     Ok(collations)
 }
 
-struct Index {
-    name: String,
+pub(super) struct Index {
+    pub(super) name: String,
     /// `c` for CREATE INDEX, `u` for a UNIQUE constraint, `pk`.
-    origin: String,
-    partial: bool,
+    pub(super) origin: String,
+    pub(super) partial: bool,
     /// Position in the table, negative for the row number and for expressions;
     /// and the collation.
-    columns: Vec<(i64, String)>,
+    pub(super) columns: Vec<(i64, String)>,
 }
 
 /// The unique indexes, in the order of their creation.
-async fn indexes(connection: &mut SqliteConnection, table: &str) -> Result<Vec<Index>, sqlx::Error> {
+pub(super) async fn indexes(connection: &mut SqliteConnection, table: &str) -> Result<Vec<Index>, sqlx::Error> {
     let rows = ask(
         connection,
         "SELECT name, origin, partial FROM pragma_index_list(?1, 'main') WHERE \"unique\" ORDER BY seq DESC",

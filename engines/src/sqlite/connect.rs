@@ -1,15 +1,16 @@
 //! Opening the file.
 //!
-//! Read-only twice over: by the open mode, which also keeps SQLite from creating
-//! a missing file, and by `query_only`. The file itself is never opened by other
-//! means than SQLite: on POSIX, closing any descriptor of a file drops all locks
-//! that the process holds on it, and with them the isolation of every read that
-//! is under way.
+//! For comparing, read-only twice over: by the open mode, which also keeps SQLite
+//! from creating a missing file, and by `query_only`. Only the ends of a stream
+//! open it to write, each with a connection of its own ([`open_end`]). The file
+//! itself is never opened by other means than SQLite: on POSIX, closing any
+//! descriptor of a file drops all locks that the process holds on it, and with
+//! them the isolation of every read that is under way.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Row as _};
 use tokio::sync::Mutex;
 
@@ -59,9 +60,67 @@ pub(super) async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Resu
     Ok(Sqlite {
         info: ServerInfo { engine: Engine::Sqlite, flavor: Flavor::Original, version, location: location.clone() },
         encoding,
+        file: File { location: location.clone(), encoding, lock_wait: options.connect_timeout, path, immutable },
         pool: Pool::new(location, driver, options.connections_max),
         watch: Mutex::new(member),
     })
+}
+
+/// What it takes to open the file again.
+#[derive(Debug, Clone)]
+pub(super) struct File {
+    pub(super) location: String,
+    pub(super) encoding: Encoding,
+    /// How long to wait for locks where no other time is given.
+    pub(super) lock_wait: Duration,
+    path: PathBuf,
+    /// Whether the URL says that nothing ever writes to the file.
+    immutable: bool,
+}
+
+/// What a connection of a stream's end does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Commits what must not be lost.
+    Writes,
+    /// Commits what may be lost to a power cut, as it is done again.
+    Trims,
+    /// Reads, but takes part in recovery: a transaction that a dead process left
+    /// half-way in the rollback journal must be undone before the next read, and
+    /// a connection that was opened read-only can't do that.
+    Reads,
+}
+
+/// A connection for an end of a stream, outside of the pool.
+///
+/// The file is never created, its journal mode never changed, foreign keys are
+/// off and with them all cascades.
+///
+/// A writer commits with `synchronous=EXTRA`. In WAL mode that is `FULL`: the
+/// log is synced at each commit. In rollback-journal mode a transaction is
+/// committed by deleting the journal, and `FULL` does not sync the folder: after
+/// a power cut the journal may be back, and the transaction undone that the
+/// origin was already told to forget. `fullfsync` does the same for the disk's
+/// own cache where the system makes that difference (macOS).
+pub(super) async fn open_end(file: &File, end: End, lock_wait: Duration) -> Result<Member> {
+    if file.immutable {
+        return Err(Error::Url {
+            why: "it says that the file is immutable, so it is no end of a stream".to_owned(),
+            hint: "leave immutable=1 out",
+        });
+    }
+    let (synchronous, query_only) = match end {
+        End::Writes => (SqliteSynchronous::Extra, "OFF"),
+        End::Trims => (SqliteSynchronous::Normal, "OFF"),
+        End::Reads => (SqliteSynchronous::Normal, "ON"),
+    };
+    let options = driver_options(&file.path, false, lock_wait)
+        .read_only(false)
+        .synchronous(synchronous)
+        .pragma("recursive_triggers", "OFF")
+        .pragma("fullfsync", if end == End::Writes { "ON" } else { "OFF" })
+        .pragma("query_only", query_only);
+    Member::open(&options).await.map_err(|e| fault::connecting(&file.location, e))
 }
 
 fn probed(row: &SqliteRow) -> Result<(String, Encoding), sqlx::Error> {

@@ -66,14 +66,14 @@ pub(super) async fn estimate(
 }
 
 /// By which name the row number can be had: a column may have taken one.
-fn rowid_name(table: &Table) -> Option<&'static str> {
+pub(super) fn rowid_name(table: &Table) -> Option<&'static str> {
     ["rowid", "_rowid_", "oid"]
         .into_iter()
         .find(|name| !table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)))
 }
 
 /// The bytes of an average row, from both ends of the table.
-async fn width(
+pub(super) async fn width(
     connection: &mut SqliteConnection,
     table: &Table,
     stored: &[bool],

@@ -8,9 +8,10 @@
 use std::time::Duration;
 
 use crate::error::{Cause, ConnectFault, Error, QueryFault};
+use crate::write::Violation;
 
 /// What SQLite answered.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{message} (SQLite result code {code})")]
 pub(super) struct Refusal {
     /// The extended result code; its low byte is the primary one.
@@ -29,8 +30,22 @@ mod code {
     pub(super) const IOERR: i32 = 10;
     pub(super) const CORRUPT: i32 = 11;
     pub(super) const CANTOPEN: i32 = 14;
+    pub(super) const TOOBIG: i32 = 18;
+    pub(super) const CONSTRAINT: i32 = 19;
+    pub(super) const MISMATCH: i32 = 20;
     pub(super) const AUTH: i32 = 23;
     pub(super) const NOTADB: i32 = 26;
+}
+
+/// What the second byte of [`code::CONSTRAINT`] says.
+mod constraint {
+    pub(super) const FOREIGN_KEY: i32 = 3;
+    pub(super) const NOT_NULL: i32 = 5;
+    pub(super) const PRIMARY_KEY: i32 = 6;
+    pub(super) const TRIGGER: i32 = 7;
+    pub(super) const UNIQUE: i32 = 8;
+    pub(super) const ROWID: i32 = 10;
+    pub(super) const DATATYPE: i32 = 12;
 }
 
 /// The error of a file that could not be opened.
@@ -65,6 +80,56 @@ pub(super) fn querying(location: &str, what: String, error: sqlx::Error) -> Erro
     Error::Query { location: location.to_owned(), what, fault, source }
 }
 
+/// The error of a statement that a [`crate::Writer`] ran, and what of it is about
+/// the data. Such statements hold values, so a message that may quote a piece of
+/// one is cut: a token that can't be read, and what a trigger wished to say.
+pub(super) fn writing(location: &str, error: sqlx::Error) -> (Option<Violation>, Error) {
+    let what = "writing".to_owned();
+    let mut refusal = match refusal(error) {
+        Ok(refusal) => refusal,
+        Err(source) => {
+            let fault = QueryFault::ConnectionLost;
+            return (None, Error::Query { location: location.to_owned(), what, fault, source });
+        }
+    };
+    if refusal.code == code::CONSTRAINT | constraint::TRIGGER << 8 {
+        refusal.message = "a trigger refused the change".to_owned();
+    } else if refusal.code & 0xFF == code::ERROR && refusal.message.contains("syntax error") {
+        refusal.message = "syntax error".to_owned();
+    } else if refusal.message.starts_with("unrecognized token") {
+        refusal.message = "unrecognized token".to_owned();
+    }
+    let fault = query_fault(&refusal);
+    let error = Error::Query { location: location.to_owned(), what, fault, source: Box::new(refusal.clone()) };
+    (violation(refusal.code), error)
+}
+
+fn violation(code: i32) -> Option<Violation> {
+    Some(match (code & 0xFF, code >> 8) {
+        (code::BUSY | code::LOCKED, _) => Violation::Deadlock,
+        // The row number must be an integer, and a value has its largest size.
+        (code::MISMATCH | code::TOOBIG, _) | (code::CONSTRAINT, constraint::DATATYPE) => Violation::Type,
+        (code::CONSTRAINT, constraint::PRIMARY_KEY | constraint::UNIQUE | constraint::ROWID) => Violation::Unique,
+        (code::CONSTRAINT, constraint::FOREIGN_KEY) => Violation::ForeignKey,
+        (code::CONSTRAINT, constraint::NOT_NULL) => Violation::NotNull,
+        // CHECK, and what triggers and virtual tables refuse.
+        (code::CONSTRAINT, _) => Violation::Check,
+        _ => return None,
+    })
+}
+
+/// Whether a lock could not be had in time.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<i32>().ok());
+    code.is_some_and(|code| matches!(code & 0xFF, code::BUSY | code::LOCKED))
+}
+
+/// Whether there was nothing to roll back: SQLite undoes some transactions
+/// itself when a statement in them fails.
+pub(super) fn nothing_to_roll_back(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|e| e.message().ends_with("no transaction is active"))
+}
+
 fn query_fault(refusal: &Refusal) -> QueryFault {
     match refusal.code & 0xFF {
         code::PERM | code::AUTH => QueryFault::Denied,
@@ -73,6 +138,7 @@ fn query_fault(refusal: &Refusal) -> QueryFault {
         // SQLite's own and have not changed in twenty years.
         code::ERROR if refusal.message.starts_with("no such table") => QueryFault::Missing,
         code::ERROR if refusal.message.starts_with("no such column") => QueryFault::Missing,
+        code::ERROR if refusal.message.contains(" has no column named ") => QueryFault::Missing,
         code::ERROR if refusal.message.starts_with("no such collation") => QueryFault::Other,
         code::ERROR => QueryFault::Syntax,
         _ => QueryFault::Other,

@@ -27,6 +27,7 @@ fn rows(bytes: &[u8]) {
         foreign_keys: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
+        children: Vec::new(),
     };
     let decoder = wire::decoder(&table, &[0, 1, 2]).expect("every type has a decoder");
     let batch = RawBatch { bytes: rest.to_vec(), row_count: usize::from(count) };

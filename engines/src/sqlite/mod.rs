@@ -9,6 +9,10 @@
 //! - `read`: rows into batches; `wire`: the bytes of a batch, and back.
 //! - `split`: range boundaries and the order of keys; `position`: whether
 //!   somebody wrote.
+//! - `write`: the session that writes to a sink; `statement`: what a statement
+//!   does, by its first words.
+//! - `capture`: the change tables and their triggers; `objects`: the names of what
+//!   a stream keeps in the file.
 //!
 //! What is peculiar to SQLite:
 //!
@@ -30,18 +34,22 @@
 //! extensions, or register collations: a key that needs a collation this build
 //! does not have is not reported as a key.
 
+mod capture;
 mod catalog;
 mod connect;
 mod estimate;
 mod fault;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod objects;
 mod pool;
 mod position;
 mod read;
 mod split;
+mod statement;
 mod types;
 mod wire;
+mod write;
 
 use std::sync::Arc;
 
@@ -49,12 +57,16 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::batch::{DecodeRows, RawBatch};
+use crate::capture::{Armed, Capture, CaptureRequest, Distance, StreamName};
+use crate::change::Position;
 use crate::database::{ConnectOptions, Database, ReadRequest};
+use crate::endpoint::Endpoint;
 use crate::engine::ServerInfo;
 use crate::error::Result;
 use crate::range::KeyValues;
 use crate::table::{Table, TableRef};
 use crate::url::DatabaseUrl;
+use crate::write::{Writer, WriterOptions};
 use connect::Encoding;
 use pool::{Member, Pool};
 
@@ -62,6 +74,7 @@ use pool::{Member, Pool};
 pub struct Sqlite {
     info: ServerInfo,
     encoding: Encoding,
+    file: connect::File,
     pool: Pool,
     /// The connection that `position` asks, always the same one; see there.
     watch: Mutex<Member>,
@@ -119,5 +132,28 @@ impl Database for Sqlite {
 
     fn decoder(&self, table: &Table, columns: &[usize]) -> Result<Arc<dyn DecodeRows>> {
         wire::decoder(table, columns)
+    }
+}
+
+#[async_trait]
+impl Endpoint for Sqlite {
+    async fn writer(&self, options: &WriterOptions) -> Result<Box<dyn Writer>> {
+        write::open(self, options).await
+    }
+
+    async fn arm(&self, request: &CaptureRequest) -> Result<Armed> {
+        capture::arm(&self.file, request).await
+    }
+
+    async fn disarm(&self, request: &CaptureRequest) -> Result<Vec<String>> {
+        capture::disarm(&self.file, request).await
+    }
+
+    async fn capture(&self, request: &CaptureRequest, from: &Position, incarnation: &str) -> Result<Box<dyn Capture>> {
+        capture::begin(&self.file, request, from, incarnation).await
+    }
+
+    async fn distance(&self, stream: &StreamName, position: &Position) -> Result<Distance> {
+        capture::distance(self, stream, position).await
     }
 }

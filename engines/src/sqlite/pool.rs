@@ -12,8 +12,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Sqlite as Driver, SqliteConnection};
+use futures_util::stream::BoxStream;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteQueryResult, SqliteRow};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Either, Sqlite as Driver, SqliteConnection};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::fault;
@@ -105,9 +106,9 @@ impl Lease<'_> {
 
 pub(super) type Query = sqlx::query::Query<'static, Driver, SqliteArguments>;
 
-/// A statement that is prepared once per connection. This and [`once`] are the
-/// only doors of this engine for SQL text, which is put together from names and
-/// literals of [`crate::sql`] and from the operator's filter.
+/// A statement that is prepared once per connection. This, [`once`] and [`script`]
+/// are the only doors of this engine for SQL text, which is put together from
+/// names and literals of [`crate::sql`] and from the operator's filter.
 pub(super) fn prepared(sql: String) -> Query {
     sqlx::query(AssertSqlSafe(sql))
 }
@@ -115,4 +116,12 @@ pub(super) fn prepared(sql: String) -> Query {
 /// A statement with literals in it, which will not come again.
 pub(super) fn once(sql: String) -> Query {
     sqlx::query(AssertSqlSafe(sql)).persistent(false)
+}
+
+/// Several statements, each run as soon as the one before is done.
+pub(super) fn script(
+    connection: &mut SqliteConnection,
+    sql: String,
+) -> BoxStream<'_, Result<Either<SqliteQueryResult, SqliteRow>, sqlx::Error>> {
+    sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(connection)
 }

@@ -11,6 +11,7 @@
 //! row. For the same reason the columns of the key are always selected as well:
 //! [`sql::in_range`] names them without the table.
 
+use std::ops::Range;
 use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
@@ -65,7 +66,7 @@ pub(super) async fn read(db: &Sqlite, request: ReadRequest<'_>, out: mpsc::Sende
             if batch.bytes.capacity() == 0 {
                 batch.bytes.reserve(BATCH_CAPACITY);
             }
-            put_row(row, columns.len(), db.encoding, &mut batch.bytes).map_err(failed)?;
+            put_row(row, 0..columns.len(), db.encoding, &mut batch.bytes).map_err(failed)?;
             batch.row_count += 1;
         }
         if batch.bytes.len() >= BATCH_BYTES || (row.is_none() && batch.row_count > 0) {
@@ -135,7 +136,7 @@ fn select(encoding: Encoding, request: &ReadRequest<'_>, columns: &[&Column]) ->
 /// From a file in UTF-16 text is read as the bytes it is, with a mark beside
 /// it: SQLite's own way to UTF-8 makes the same characters of a lone surrogate
 /// and of a pair, so different texts would be read as equal.
-fn project(encoding: Encoding, column: &str) -> String {
+pub(super) fn project(encoding: Encoding, column: &str) -> String {
     match encoding {
         Encoding::Utf8 => column.to_owned(),
         Encoding::Utf16Le | Encoding::Utf16Be => format!(
@@ -144,10 +145,17 @@ fn project(encoding: Encoding, column: &str) -> String {
     }
 }
 
-fn put_row(row: &SqliteRow, columns: usize, encoding: Encoding, out: &mut Vec<u8>) -> Result<(), sqlx::Error> {
+/// Copies the columns at `columns` of a row that was selected with [`project`]
+/// from its first column on.
+pub(super) fn put_row(
+    row: &SqliteRow,
+    columns: Range<usize>,
+    encoding: Encoding,
+    out: &mut Vec<u8>,
+) -> Result<(), sqlx::Error> {
     let text = match encoding {
         Encoding::Utf8 => {
-            for i in 0..columns {
+            for i in columns {
                 put_cell(row.try_get_raw(i)?, wire::tag::BLOB, out)?;
             }
             return Ok(());
@@ -155,7 +163,7 @@ fn put_row(row: &SqliteRow, columns: usize, encoding: Encoding, out: &mut Vec<u8
         Encoding::Utf16Le => wire::tag::TEXT_UTF16LE,
         Encoding::Utf16Be => wire::tag::TEXT_UTF16BE,
     };
-    for i in 0..columns {
+    for i in columns {
         let is_text: bool = row.try_get(2 * i + 1)?;
         put_cell(row.try_get_raw(2 * i)?, if is_text { text } else { wire::tag::BLOB }, out)?;
     }

@@ -191,9 +191,11 @@ async fn sees_with_the_rights_of_a_reader(family: Family) {
         "CREATE TABLE parent (id INT PRIMARY KEY); \
          CREATE TABLE t (id INT PRIMARY KEY, j JSON, secret INT, u INT UNIQUE, FOREIGN KEY (u) REFERENCES parent (id)); \
          CREATE TABLE closed (id INT PRIMARY KEY); CREATE TABLE part (id INT PRIMARY KEY, secret INT); \
+         CREATE TABLE hiding (id INT PRIMARY KEY, secret INT INVISIBLE); \
          INSERT INTO t VALUES (1, '[1]', 2, NULL); \
          CREATE USER `{database}` IDENTIFIED BY 'p'; GRANT SELECT ON `{database}`.t TO `{database}`; \
-         GRANT INSERT ON `{database}`.closed TO `{database}`; GRANT SELECT (id) ON `{database}`.part TO `{database}`"
+         GRANT INSERT ON `{database}`.closed TO `{database}`; GRANT SELECT (id) ON `{database}`.part TO `{database}`; \
+         GRANT SELECT (id) ON `{database}`.hiding TO `{database}`"
     ))
     .await;
     let user = database.chars().take(32).collect::<String>();
@@ -208,8 +210,8 @@ async fn sees_with_the_rights_of_a_reader(family: Family) {
     assert_eq!(super::read(&reader, &seen, switchback_engines::Scope::All, None).await.unwrap().len(), 1);
     reader.position().await.unwrap();
     assert_eq!(reader.split_keys(&seen, &[0], 10).await.unwrap(), Vec::<Vec<_>>::new());
-    assert_eq!(reader.tables().await.unwrap(), ["closed", "part", "t"].map(|t| here.table_ref(t)));
-    for name in ["closed", "part"] {
+    assert_eq!(reader.tables().await.unwrap(), ["closed", "hiding", "part", "t"].map(|t| here.table_ref(t)));
+    for name in ["closed", "part", "hiding"] {
         let error = reader.describe(&here.table_ref(name)).await.unwrap_err();
         assert!(matches!(error, Error::Query { fault: QueryFault::Denied, .. }), "{name}: {error:?}");
     }

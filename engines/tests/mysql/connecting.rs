@@ -50,6 +50,7 @@ async fn cipher(engine: &MySql) -> bool {
             foreign_keys: Vec::new(),
             row_estimate: 0,
             bytes_estimate: 0,
+            children: Vec::new(),
         };
         engine.count(&table, Some(filter)).await
     };

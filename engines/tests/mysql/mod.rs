@@ -28,6 +28,7 @@ macro_rules! on_both {
     )+};
 }
 
+mod capturing;
 mod catalog;
 mod charsets;
 mod connecting;
@@ -36,6 +37,7 @@ mod keys;
 mod reading;
 mod splitting;
 mod types;
+mod writing;
 
 /// A database of a test's own, and our way into it.
 struct Here {

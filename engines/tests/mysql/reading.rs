@@ -132,6 +132,19 @@ async fn settings_of_the_server_change_nothing(family: Family) {
     server.execute("here", &format!("{statement_time}{script}")).await.unwrap();
     let fill = numbers("t", 60_000).replace("<= 60000", "BETWEEN 2 AND 60000");
     server.execute("here", &format!("{statement_time}SET sql_big_selects = 1, autocommit = 1; {fill}")).await.unwrap();
+    server.execute("here", &format!("{statement_time}SET GLOBAL sql_select_limit = 7")).await.unwrap();
+    if family == Family::MariaDb {
+        let past = "SET autocommit = 1; CREATE TABLE kept (id INT PRIMARY KEY) WITH SYSTEM VERSIONING; \
+             INSERT INTO kept VALUES (1); SET GLOBAL system_versioning_asof = '2001-01-01 00:00:00'";
+        server.execute("here", &format!("{statement_time}{past}")).await.unwrap();
+        let engine = connect(&server.url("here")).await.unwrap();
+        let kept = engine.describe(&TableRef { schema: None, name: "kept".to_owned() }).await.unwrap().unwrap();
+        assert_eq!(
+            read(&engine, &kept, Scope::All, None).await.unwrap(),
+            [[Value::Int(1)]],
+            "its present, not its past"
+        );
+    }
     let engine = connect(&server.url("here")).await.unwrap();
     let table = engine.describe(&TableRef { schema: None, name: "t".to_owned() }).await.unwrap().unwrap();
     let first = read(&engine, &table, Scope::All, Some("id = 1")).await.unwrap();
@@ -221,6 +234,7 @@ impl Watch {
             foreign_keys: Vec::new(),
             row_estimate: 0,
             bytes_estimate: 0,
+            children: Vec::new(),
         };
         let filter = format!("DB = '{}' AND ID <> CONNECTION_ID() AND ({condition})", self.database);
         self.engine.count(&process_list, Some(&filter)).await.unwrap()

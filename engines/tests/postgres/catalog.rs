@@ -31,6 +31,7 @@ async fn base_tables_are_listed_and_nothing_else(side: Side) {
          CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9) PARTITION BY RANGE (id);
          CREATE TABLE p11 PARTITION OF p1 FOR VALUES FROM (0) TO (5);
          CREATE TABLE parent (id int); CREATE TABLE child () INHERITS (parent);
+         CREATE SCHEMA switchback; CREATE TABLE switchback.progress (id int);
          CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     )
     .await;
@@ -132,6 +133,8 @@ async fn an_inheritance_parent_has_its_own_rows_only(side: Side) {
     )
     .await;
     let (parent, child) = (fixture.table("parent").await, fixture.table("child").await);
+    assert_eq!(parent.children, std::slice::from_ref(&child.name));
+    assert!(child.children.is_empty());
     assert_eq!(rows(&fixture.postgres, &parent, Scope::All).await.expect("rows").len(), 1);
     assert_eq!(fixture.postgres.count(&parent, None).await.expect("a count"), 1);
     assert_eq!(fixture.postgres.count(&child, Some("extra > 2")).await.expect("a count"), 1);

@@ -1,6 +1,7 @@
 //! PostgreSQL: every test runs against 15 and against 17, unless it is about
 //! what the client does by itself.
 
+mod capture;
 mod catalog;
 mod connect;
 mod faults;
@@ -9,6 +10,7 @@ mod nested;
 mod ranges;
 mod ranks;
 mod types;
+mod writing;
 
 use std::time::Duration;
 

@@ -28,7 +28,7 @@ const TEXT: Logical = Logical::Text { chars_max: None };
 const NUMERIC: Logical = Logical::Decimal { precision: None, scale: 0 };
 
 /// What every fixture here has.
-const TYPES: &str = r#"
+pub(super) const TYPES: &str = r#"
     CREATE EXTENSION hstore; CREATE EXTENSION ltree; CREATE EXTENSION citext;
     CREATE TYPE mood AS ENUM ('sad', 'o''k');
     CREATE DOMAIN price AS numeric(12,2);
@@ -435,6 +435,11 @@ fn notations() -> Vec<Case> {
 
 fn all() -> Vec<Case> {
     [arrays(), ranges(), composites(), shapes(), notations()].into_iter().flatten().collect()
+}
+
+/// Types and literals of them, for who compares another way of reading.
+pub(super) fn literals() -> Vec<(&'static str, Vec<&'static str>)> {
+    all().into_iter().map(|case| (case.native, case.values.into_iter().map(|(literal, _)| literal).collect())).collect()
 }
 
 async fn filled(side: Side, hint: &str, cases: &[Case]) -> Fixture {

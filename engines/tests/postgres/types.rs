@@ -253,6 +253,12 @@ fn moments() -> Vec<Case> {
     ]
 }
 
+/// Types and literals of them, for who compares another way of reading.
+pub(super) fn literals() -> Vec<(&'static str, Vec<&'static str>)> {
+    let cases = [numbers(), texts(), moments()].into_iter().flatten();
+    cases.map(|case| (case.native, case.values.into_iter().map(|(literal, _)| literal).collect())).collect()
+}
+
 /// A NaN is not equal to itself, and the sign of a zero is lost in `==`.
 fn same(a: &OwnedValue, b: &OwnedValue) -> bool {
     format!("{a:?}") == format!("{b:?}")

@@ -1,11 +1,13 @@
 //! SQLite, on real files in temporary folders.
 
+mod capture;
 mod catalog;
 mod connect;
 mod scopes;
 mod split;
 mod values;
 mod waiting;
+mod writing;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -219,25 +219,41 @@ fn statement(verdict: Verdict, totals: &Totals) -> String {
         totals;
     let sentence = match verdict {
         Verdict::Equal => {
-            format!("Every compared row of {tables} tables is equal on both sides, under the policies listed.")
+            let tables = count(*tables, "table");
+            format!("Every compared row of {tables} is equal on both sides, under the policies listed.")
         }
         Verdict::NoDifferenceFound => format!(
-            "No difference was found in {tables} tables; of {tables_without_difference_found} of them only a sample \
-             or the number of rows was compared, which does not prove them equal."
+            "No difference was found in {}; of {tables_without_difference_found} of them only a sample \
+             or the number of rows was compared, which does not prove them equal.",
+            count(*tables, "table")
         ),
         // Tables can differ in their structure alone.
         Verdict::Different => {
-            format!("{tables_different} of {tables} tables differ; {differences} differing rows were confirmed.")
+            let verb = if *tables_different == 1 { "differs" } else { "differ" };
+            format!("{tables_different} of {} {verb}; {}.", count(*tables, "table"), confirmed(*differences))
         }
-        Verdict::Incomplete => format!(
-            "Not everything was compared or decided: {tables_incomplete} of {tables} tables are incomplete. \
-             {differences} differing rows were confirmed."
-        ),
+        Verdict::Incomplete => {
+            let verb = if *tables_incomplete == 1 { "is" } else { "are" };
+            let (tables, confirmed) = (count(*tables, "table"), confirmed(*differences));
+            format!(
+                "Not everything was compared or decided: {tables_incomplete} of {tables} {verb} incomplete. {confirmed}."
+            )
+        }
     };
     match totals.within_tolerance {
         0 => sentence,
         rows => format!("{sentence} {rows} rows differ by no more than the declared tolerances."),
     }
+}
+
+fn confirmed(differences: u64) -> String {
+    let verb = if differences == 1 { "was" } else { "were" };
+    format!("{} {verb} confirmed", count(differences, "differing row"))
+}
+
+fn count(n: u64, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {noun}{plural}")
 }
 
 fn meanings(policies: impl Iterator<Item = Policy>) -> Vec<PolicyMeaning> {

@@ -20,6 +20,8 @@ pub(super) const TARGET: &str = "target";
 pub(super) const SOURCE_COUNT: &str = "source_count";
 pub(super) const TARGET_COUNT: &str = "target_count";
 pub(super) const RANGE: &str = "range";
+pub(super) const SOURCE_POSITION: &str = "source_position";
+pub(super) const TARGET_POSITION: &str = "target_position";
 pub(super) const FIRST_SEEN: &str = "first_seen";
 pub(super) const DECIDED: &str = "decided";
 pub(super) const UNTYPED: &str = "untyped";
@@ -71,11 +73,9 @@ impl Layout {
 
 fn schema(key: &[NamedShape], source: &[NamedShape], target: &[NamedShape]) -> Schema {
     let required = |name, of| Field::new(name, of, false);
-    let mut fields = vec![
-        required(RUN_ID, DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))),
-        required(KIND, DataType::Utf8),
-        required(STATUS, DataType::Utf8),
-    ];
+    let repeated = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let mut fields =
+        vec![required(RUN_ID, repeated()), required(KIND, DataType::Utf8), required(STATUS, DataType::Utf8)];
     // Parquet has no structs without fields.
     if !key.is_empty() {
         fields.push(required(KEY, DataType::Struct(fields_of(key))));
@@ -90,6 +90,8 @@ fn schema(key: &[NamedShape], source: &[NamedShape], target: &[NamedShape]) -> S
         required(SOURCE_COUNT, DataType::Int64),
         required(TARGET_COUNT, DataType::Int64),
         required(RANGE, DataType::Int32),
+        Field::new(SOURCE_POSITION, repeated(), true),
+        Field::new(TARGET_POSITION, repeated(), true),
         required(FIRST_SEEN, moment.clone()),
         required(DECIDED, moment),
         required(UNTYPED, DataType::List(item_field(DataType::Struct(untyped_fields())))),

@@ -12,6 +12,7 @@
 //! | `source`, `target` | the row on either side, named and typed as there; NULL where there is none |
 //! | `source_count`, `target_count` | how often the row is there |
 //! | `range`, `first_seen`, `decided` | where and when it was found |
+//! | `source_position`, `target_position` | where the servers' logs stood before the table was read; NULL where there is none |
 //! | `untyped` | the values that no typed field holds: side, column, kind and exact text |
 //!
 //! Invariants:

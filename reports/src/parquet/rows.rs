@@ -10,7 +10,7 @@ use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 use switchback_engines::canon::{self, Rule, cell};
 use switchback_engines::{OwnedValue, Value};
-use switchback_verify::{Difference, TablePlan};
+use switchback_verify::{Began, Difference, TablePlan};
 
 use super::column::{Appended, Column};
 use super::layout::{self, Layout, NamedShape, NoSuchColumn};
@@ -44,6 +44,7 @@ pub(super) struct Rows {
     layout: Layout,
     rules: Vec<Rule>,
     run_id: String,
+    began: Began,
     len: usize,
     bytes: usize,
     kind: StringBuilder,
@@ -79,7 +80,7 @@ struct Untyped {
 }
 
 impl Rows {
-    pub(super) fn new(plan: &TablePlan, run_id: &str) -> Result<Self, RowError> {
+    pub(super) fn new(plan: &TablePlan, run_id: &str, began: &Began) -> Result<Self, RowError> {
         let layout = Layout::of(plan)?;
         let columns = |named: &[NamedShape]| named.iter().map(|c| Column::new(c.shape)).collect::<Vec<_>>();
         let side = |name, named| Side { name, columns: columns(named), present: Vec::new() };
@@ -87,6 +88,7 @@ impl Rows {
         Ok(Self {
             rules: plan.columns.iter().map(|pair| pair.rule.clone()).collect(),
             run_id: run_id.to_owned(),
+            began: began.clone(),
             len: 0,
             bytes: 0,
             kind: StringBuilder::new(),
@@ -167,15 +169,8 @@ impl Rows {
 
     /// What was pushed, as a batch; what follows begins anew.
     pub(super) fn finish(&mut self) -> Result<RecordBatch, RowError> {
-        let run_id = DictionaryArray::try_new(
-            Int32Array::from(vec![0; self.len]),
-            Arc::new(StringArray::from(vec![self.run_id.as_str()])),
-        );
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(run_id.map_err(RowError::Arrow)?),
-            Arc::new(self.kind.finish()),
-            Arc::new(self.status.finish()),
-        ];
+        let mut columns: Vec<ArrayRef> =
+            vec![repeated(Some(&self.run_id), self.len)?, Arc::new(self.kind.finish()), Arc::new(self.status.finish())];
         if !self.key.is_empty() {
             columns.push(structure(&mut self.key, &self.layout.key, None)?);
         }
@@ -188,6 +183,8 @@ impl Rows {
             Arc::new(self.source_count.finish()) as ArrayRef,
             Arc::new(self.target_count.finish()),
             Arc::new(self.range.finish()),
+            repeated(self.began.source_position.as_deref(), self.len)?,
+            repeated(self.began.target_position.as_deref(), self.len)?,
             Arc::new(self.first_seen.finish()),
             Arc::new(self.decided.finish()),
             self.untyped.finish()?,
@@ -196,6 +193,13 @@ impl Rows {
         self.bytes = 0;
         RecordBatch::try_new(self.schema(), columns).map_err(RowError::Arrow)
     }
+}
+
+/// The same text, or none, in every row.
+fn repeated(text: Option<&str>, rows: usize) -> Result<ArrayRef, RowError> {
+    let places = Int32Array::from(vec![text.map(|_| 0); rows]);
+    let array = DictionaryArray::try_new(places, Arc::new(StringArray::from_iter_values(text)));
+    Ok(Arc::new(array.map_err(RowError::Arrow)?))
 }
 
 /// The one form that values equal under `rule` have.

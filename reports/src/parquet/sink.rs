@@ -18,7 +18,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use switchback_engines::TableRef;
 use switchback_engines::canon::Policy;
-use switchback_verify::{Difference, DifferenceSink, SinkError, TablePlan, TableSink};
+use switchback_verify::{Began, Difference, DifferenceSink, SinkError, TablePlan, TableSink};
 
 use super::FOLDER;
 use super::layout;
@@ -95,10 +95,10 @@ impl ParquetSink {
 }
 
 impl DifferenceSink for ParquetSink {
-    fn open(&self, plan: &TablePlan) -> Result<Box<dyn TableSink>, SinkError> {
+    fn open(&self, plan: &TablePlan, began: &Began) -> Result<Box<dyn TableSink>, SinkError> {
         let relative = Path::new(FOLDER).join(self.folder(plan));
         let folder = self.run_dir.join(&relative);
-        let rows = Rows::new(plan, &self.run_id).map_err(|source| sink_error(&folder, source))?;
+        let rows = Rows::new(plan, &self.run_id, began).map_err(|source| sink_error(&folder, source))?;
         Ok(Box::new(TableWriter {
             relative,
             folder,
@@ -285,8 +285,10 @@ fn properties(metadata: &[KeyValue]) -> Result<WriterProperties, ParquetError> {
         .set_dictionary_enabled(false)
         // The sink bounds row groups by bytes.
         .set_max_row_group_row_count(None);
-    let repetitive: [&[&str]; 7] = [
+    let repetitive: [&[&str]; 9] = [
         &[layout::RUN_ID],
+        &[layout::SOURCE_POSITION],
+        &[layout::TARGET_POSITION],
         &[layout::KIND],
         &[layout::STATUS],
         &[layout::CHANGED_COLUMNS, "list", "item"],

@@ -8,7 +8,7 @@
 //!   rows and values that the target's type can't hold become comments that say
 //!   so; the returned [`RepairSummary`] counts them.
 //! - A value is written only if it equals the source's under the very rule by
-//!   which the columns were compared (`fit`).
+//!   which the columns were compared (`switchback_engines::fit`).
 //! - An `UPDATE` sets the columns that differ and applies only while the row
 //!   still has the target's old values in them; a `DELETE` is by the whole key.
 //! - Parents before children for what is added, children before parents for what
@@ -17,7 +17,6 @@
 //! What it does not do: run anything, move sequences, create tables or columns.
 
 mod dialect;
-mod fit;
 mod order;
 mod script;
 mod statement;

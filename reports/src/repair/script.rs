@@ -1,5 +1,6 @@
 //! The script as a whole.
 
+use std::cmp::Ordering;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use switchback_verify::{Difference, Kind, Status, TableOutcome, TablePlan, Verdi
 
 use super::dialect::Dialect;
 use super::order::{Order, order};
-use super::statement::{NoStatement, Statements};
+use super::statement::{NoStatement, Statements, is_unique};
 use crate::error::{Error, Result};
 use crate::parquet::read::differences_where;
 use crate::summary;
@@ -23,6 +24,9 @@ pub struct RepairSummary {
     pub inserts: u64,
     /// Differences that the script only names, with the reason.
     pub not_repaired: u64,
+    /// Tables of which it can't speak, or not wholly: one that is missing, or was
+    /// not compared, or has another structure.
+    pub not_covered: u64,
 }
 
 /// Writes the script that makes the target of the run in `run_dir` equal to its
@@ -121,10 +125,11 @@ impl<W: Write> Script<'_, W> {
             self.table(outcome, plan, title, &warnings, &[Pass::Delete])?;
         }
         self.line("")?;
-        let RepairSummary { deletes, updates, inserts, not_repaired } = self.summary;
+        let RepairSummary { deletes, updates, inserts, not_repaired, not_covered: _ } = self.summary;
         self.comment(&format!("{deletes} rows to delete, {updates} to change, {inserts} to insert."))?;
         if not_repaired > 0 {
-            self.comment(&format!("{not_repaired} differences are not repaired: see the comments above."))?;
+            let are = if not_repaired == 1 { "difference is" } else { "differences are" };
+            self.comment(&format!("{not_repaired} {are} not repaired: see the comments above."))?;
         }
         for line in self.dialect.epilogue() {
             self.line(line)?;
@@ -146,7 +151,9 @@ impl<W: Write> Script<'_, W> {
         self.comment(
             "All of it is one transaction. A row that was changed since is left as it is by UPDATE; DELETE goes",
         )?;
-        self.comment("by the key alone; an INSERT of a row that came since fails. Compare again afterwards.")?;
+        self.comment(
+            "by the key alone, if it is unique; an INSERT of a row that came since fails. Compare again afterwards.",
+        )?;
         for note in self.dialect.notes() {
             self.comment(note)?;
         }
@@ -155,20 +162,19 @@ impl<W: Write> Script<'_, W> {
 
     /// What the script can't speak of, as it was not compared.
     fn not_covered(&mut self) -> Result<()> {
-        let left_out: Vec<String> = self
-            .outcome
-            .tables
-            .iter()
-            .filter_map(|table| Some(format!("  {}: {}", table.name(), why_left_out(table)?)))
-            .collect();
+        let left_out: Vec<(&TableOutcome, &str)> =
+            self.outcome.tables.iter().filter_map(|table| Some((table, why_left_out(table)?))).collect();
+        // Rows that are unresolved are named one by one.
+        let is_more = |(_, why): &&(&TableOutcome, &str)| *why != UNRESOLVED;
+        self.summary.not_covered = left_out.iter().filter(is_more).count() as u64;
         if self.outcome.verdict == Verdict::Incomplete {
             self.comment("WARNING: the run is incomplete, and the script covers only what was compared.")?;
         }
         if !left_out.is_empty() {
             self.comment("Not covered, or not wholly:")?;
         }
-        for line in &left_out {
-            self.comment(line)?;
+        for (table, why) in &left_out {
+            self.comment(&format!("  {}: {why}", table.name()))?;
         }
         self.line("")
     }
@@ -209,32 +215,59 @@ impl<W: Write> Script<'_, W> {
         pass: Pass,
         difference: &Difference,
     ) -> Result<()> {
-        let (statement, times) = match pass {
-            Pass::Delete => (statements.delete(difference), 1),
-            Pass::Update => (statements.update(difference), 1),
-            Pass::Insert => match statements.insert(difference) {
-                Ok((statement, times)) => (Ok(statement), times),
-                Err(why) => (Err(why), 0),
-            },
+        let written = match pass {
+            Pass::Delete => self.delete(statements, difference)?,
+            Pass::Update => self.update(statements, difference)?,
+            Pass::Insert => self.insert(statements, difference)?,
             Pass::Name => return self.name(plan, difference),
         };
-        match statement {
-            Ok(statement) => {
+        match written {
+            Ok(()) => Ok(()),
+            Err(why) => self.not_repaired(plan, difference, &why),
+        }
+    }
+
+    fn delete(&mut self, statements: &Statements<'_>, difference: &Difference) -> Result<Result<(), NoStatement>> {
+        Ok(match statements.delete(difference) {
+            Ok((statement, rows)) => {
+                self.line(&statement)?;
+                self.summary.deletes += rows;
+                Ok(())
+            }
+            Err(why) => Err(why),
+        })
+    }
+
+    fn insert(&mut self, statements: &Statements<'_>, difference: &Difference) -> Result<Result<(), NoStatement>> {
+        Ok(match statements.insert(difference) {
+            Ok((statement, times)) => {
                 for _ in 0..times {
                     self.line(&statement)?;
                 }
-                match pass {
-                    Pass::Delete if plan.key_len == 0 => {
-                        self.summary.deletes += difference.target_count - difference.source_count;
-                    }
-                    Pass::Delete => self.summary.deletes += 1,
-                    Pass::Update => self.summary.updates += 1,
-                    Pass::Insert => self.summary.inserts += times,
-                    Pass::Name => {}
-                }
+                self.summary.inserts += times;
                 Ok(())
             }
-            Err(why) => self.not_repaired(plan, difference, &why),
+            Err(why) => Err(why),
+        })
+    }
+
+    /// A key that is not unique may have so many equal rows on one side and so
+    /// many on the other: as many as both have are changed, the rest comes or goes.
+    fn update(&mut self, statements: &Statements<'_>, difference: &Difference) -> Result<Result<(), NoStatement>> {
+        match statements.update(difference) {
+            Ok((statement, rows)) => {
+                self.line(&statement)?;
+                self.summary.updates += rows;
+            }
+            Err(why) => return Ok(Err(why)),
+        }
+        if difference.target.as_ref().is_some_and(|values| statements.finds_one(values)) {
+            return Ok(Ok(()));
+        }
+        match difference.source_count.cmp(&difference.target_count) {
+            Ordering::Equal => Ok(Ok(())),
+            Ordering::Less => self.delete(statements, difference),
+            Ordering::Greater => self.insert(statements, difference),
         }
     }
 
@@ -280,6 +313,10 @@ fn table_warnings(plan: &TablePlan, cyclic: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     if plan.key_len == 0 {
         warnings.push("There is no key: rows are found by all of their compared columns.".to_owned());
+    } else if !is_unique(plan) {
+        warnings.push(
+            "The target does not keep the key unique: rows are found by all of their compared columns.".to_owned(),
+        );
     }
     if cyclic {
         warnings
@@ -348,10 +385,14 @@ fn why_left_out(table: &TableOutcome) -> Option<&'static str> {
         (Method::CountOnly, _) => Some("only counted"),
         (_, Some(_)) => Some("compared in a sample only"),
         (_, None) if table.coverage.ranges_done < table.coverage.ranges_total => Some("compared in part"),
-        (_, None) if table.unresolved > 0 => Some("has unresolved rows"),
+        (_, None) if !table.problems.is_empty() => Some("compared with problems: see the certificate"),
+        (_, None) if !table.structure.is_empty() => Some("its structure differs, which no row mends"),
+        (_, None) if table.unresolved > 0 => Some(UNRESOLVED),
         (_, None) => None,
     }
 }
+
+const UNRESOLVED: &str = "has unresolved rows";
 
 /// Which row it is, for a comment.
 fn row(plan: &TablePlan, difference: &Difference) -> String {

@@ -1,11 +1,11 @@
 //! One difference as one statement.
 
+use switchback_engines::fit::{Unfit, fit};
 use switchback_engines::sql::{self, literal, name};
 use switchback_engines::{Column, Engine, Logical, OwnedValue};
 use switchback_verify::{ColumnPair, Difference, TablePlan};
 
 use super::dialect::Dialect;
-use super::fit::{Unfit, fit};
 
 /// Why a difference has no statement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,10 +23,14 @@ pub(super) struct Statements<'a> {
     dialect: Dialect,
     plan: &'a TablePlan,
     table: String,
+    /// The table where rows are looked for: its own, without those of tables that
+    /// inherit from it, as they were compared.
+    own: String,
     /// MySQL columns that an `UPDATE` may set to the present time by itself.
     clocks: Vec<(usize, String)>,
-    /// Whether the server itself keeps the key unique. By a key that a person
-    /// chose it may find several rows where we mean one.
+    /// Whether the server itself keeps the key unique, NULLs aside. By a key that a
+    /// person chose, or that the target has lost, it may find several rows where
+    /// we mean one.
     is_unique: bool,
 }
 
@@ -38,17 +42,20 @@ impl<'a> Statements<'a> {
                 && !column.generated
                 && matches!(column.logical, Some(Logical::Instant { .. } | Logical::Timestamp { .. }))
         });
+        let table = sql::table(engine, &plan.target.name);
         Self {
             dialect,
             plan,
-            table: sql::table(engine, &plan.target.name),
+            own: if plan.target.children.is_empty() { table.clone() } else { format!("ONLY {table}") },
+            table,
             clocks: clocks.map(|(i, column)| (i, name(engine, &column.name))).collect(),
             is_unique: is_unique(plan),
         }
     }
 
-    /// Sets what differs, where the row still is as it was compared.
-    pub(super) fn update(&self, difference: &Difference) -> Result<String, NoStatement> {
+    /// Sets what differs, where the row still is as it was compared; and of how
+    /// many rows.
+    pub(super) fn update(&self, difference: &Difference) -> Result<(String, u64), NoStatement> {
         let (source, target) =
             difference.source.as_ref().zip(difference.target.as_ref()).ok_or(NoStatement::Incomplete)?;
         let mut set = Vec::new();
@@ -62,7 +69,7 @@ impl<'a> Statements<'a> {
             let new = self.fitted(pair, column, source.get(i).ok_or(NoStatement::Incomplete)?)?;
             let old = target.get(i).ok_or(NoStatement::Incomplete)?;
             set.push(format!("{} = {}", self.name(column), literal(self.dialect.engine, column, &new)));
-            guards.push(self.dialect.is(column, old, false));
+            guards.push(self.is(column, old, false));
             set_columns.push(pair.target);
         }
         if set.is_empty() {
@@ -71,36 +78,29 @@ impl<'a> Statements<'a> {
         for (_, clock) in self.clocks.iter().filter(|(i, _)| !set_columns.contains(i)) {
             set.push(format!("{clock} = {clock}"));
         }
-        let mut conditions = self.key(target)?;
-        conditions.extend(guards);
-        Ok(format!("UPDATE {} SET {} WHERE {};", self.table, set.join(", "), conditions.join(" AND ")))
+        let begin = format!("UPDATE {} SET {}", self.own, set.join(", "));
+        if self.finds_one(target) {
+            let mut conditions = self.key(target)?;
+            conditions.extend(guards);
+            return Ok((format!("{begin} WHERE {};", conditions.join(" AND ")), 1));
+        }
+        let rows = difference.source_count.min(difference.target_count).max(1);
+        Ok((format!("{begin} WHERE {};", self.some_of(target, rows)?), rows))
     }
 
-    /// Deletes by the key; without one, exactly the surplus of equal rows.
-    pub(super) fn delete(&self, difference: &Difference) -> Result<String, NoStatement> {
+    /// Deletes by the key, where that finds one row; otherwise exactly the surplus
+    /// of equal rows. And how many rows that is.
+    pub(super) fn delete(&self, difference: &Difference) -> Result<(String, u64), NoStatement> {
         let values = difference.target.as_ref().ok_or(NoStatement::Incomplete)?;
-        let table = &self.table;
-        if self.plan.key_len > 0 {
-            return Ok(format!("DELETE FROM {table} WHERE {};", self.key(values)?.join(" AND ")));
+        let table = &self.own;
+        if self.finds_one(values) {
+            return Ok((format!("DELETE FROM {table} WHERE {};", self.key(values)?.join(" AND ")), 1));
         }
         let surplus = difference.target_count.saturating_sub(difference.source_count);
         if surplus == 0 {
             return Err(NoStatement::Incomplete);
         }
-        let conditions = values.iter().enumerate().map(|(i, value)| {
-            let (_, column) = self.column(i)?;
-            Ok(self.dialect.is(column, value, true))
-        });
-        let conditions = conditions.collect::<Result<Vec<_>, NoStatement>>()?.join(" AND ");
-        let id = self.dialect.row_id(&self.plan.target);
-        Ok(match self.dialect.engine {
-            Engine::Postgres | Engine::Sqlite => format!(
-                "DELETE FROM {table} WHERE ({id}) IN (SELECT {id} FROM {table} WHERE {conditions} LIMIT {surplus});"
-            ),
-            Engine::MySql | Engine::SqlServer | Engine::MongoDb => {
-                format!("DELETE FROM {table} WHERE {conditions} LIMIT {surplus};")
-            }
-        })
+        Ok((format!("DELETE FROM {table} WHERE {};", self.some_of(values, surplus)?), surplus))
     }
 
     /// Inserts the row, and how often.
@@ -116,10 +116,8 @@ impl<'a> Statements<'a> {
             columns.push(self.name(column));
             literals.push(literal(self.dialect.engine, column, &self.fitted(pair, column, value)?));
         }
-        let times = match self.plan.key_len {
-            0 => difference.source_count.saturating_sub(difference.target_count),
-            _ => 1,
-        };
+        let times =
+            if self.finds_one(values) { 1 } else { difference.source_count.saturating_sub(difference.target_count) };
         if columns.is_empty() || times == 0 {
             return Err(NoStatement::Incomplete);
         }
@@ -129,9 +127,37 @@ impl<'a> Statements<'a> {
         Ok((format!("INSERT INTO {} ({columns}){overriding} VALUES ({literals});", self.table), times))
     }
 
+    /// Whether the target has one row of this key at most. A unique key that allows
+    /// NULL keeps rows with NULL apart no more than no key does.
+    pub(super) fn finds_one(&self, values: &[OwnedValue]) -> bool {
+        let key = values.get(..self.plan.key_len).unwrap_or_default();
+        self.is_unique && !key.is_empty() && !key.iter().any(OwnedValue::is_null)
+    }
+
+    /// A condition for so many of the rows that are `values` in all compared
+    /// columns, whichever those are: equal rows can't be told apart.
+    fn some_of(&self, values: &[OwnedValue], rows: u64) -> Result<String, NoStatement> {
+        let conditions = values.iter().enumerate().map(|(i, value)| {
+            let (_, column) = self.column(i)?;
+            Ok(self.is(column, value, true))
+        });
+        let conditions = conditions.collect::<Result<Vec<_>, NoStatement>>()?.join(" AND ");
+        let (table, id) = (&self.own, sql::row_id(self.dialect.engine, &self.plan.target));
+        Ok(match self.dialect.engine {
+            Engine::Postgres | Engine::Sqlite => {
+                format!("({id}) IN (SELECT {id} FROM {table} WHERE {conditions} LIMIT {rows})")
+            }
+            Engine::MySql | Engine::SqlServer | Engine::MongoDb => format!("{conditions} LIMIT {rows}"),
+        })
+    }
+
     fn column(&self, i: usize) -> Result<(&ColumnPair, &Column), NoStatement> {
         let pair = self.plan.columns.get(i).ok_or(NoStatement::Incomplete)?;
         Ok((pair, self.plan.target_column(pair).ok_or(NoStatement::Incomplete)?))
+    }
+
+    fn is(&self, column: &Column, value: &OwnedValue, duplicates: bool) -> String {
+        sql::is(self.dialect.engine, self.dialect.flavor, column, value, duplicates)
     }
 
     fn name(&self, column: &Column) -> String {
@@ -150,13 +176,13 @@ impl<'a> Statements<'a> {
         let key = target.get(..self.plan.key_len).filter(|key| !key.is_empty()).ok_or(NoStatement::Incomplete)?;
         let conditions = key.iter().enumerate().map(|(i, value)| {
             let (_, column) = self.column(i)?;
-            Ok(self.dialect.is(column, value, !self.is_unique))
+            Ok(self.is(column, value, false))
         });
         conditions.collect()
     }
 }
 
-fn is_unique(plan: &TablePlan) -> bool {
+pub(super) fn is_unique(plan: &TablePlan) -> bool {
     let key: Vec<usize> = plan.columns.iter().take(plan.key_len).map(|pair| pair.target).collect();
     let mut keys = plan.target.unique_keys.iter().chain(&plan.target.primary_key);
     keys.any(|unique| unique.columns.iter().all(|column| key.contains(column)))

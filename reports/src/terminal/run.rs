@@ -63,11 +63,11 @@ fn verdict_line(outcome: &RunOutcome, paint: Paint) -> String {
             paint.good("NO DIFFERENCE FOUND"),
             number(totals.tables_without_difference_found)
         ),
-        Verdict::Different => format!(
-            "{}: {} of {tables} differ, with {differences} in their rows\n",
-            paint.bad("DIFFERENT"),
-            number(totals.tables_different)
-        ),
+        Verdict::Different => {
+            let (verb, their) = if totals.tables_different == 1 { ("differs", "its") } else { ("differ", "their") };
+            let different = number(totals.tables_different);
+            format!("{}: {different} of {tables} {verb}, with {differences} in {their} rows\n", paint.bad("DIFFERENT"))
+        }
         Verdict::Incomplete => {
             let why = match outcome.stopped {
                 Some(Stop::Interrupted) => ", as the run was interrupted",
@@ -76,10 +76,11 @@ fn verdict_line(outcome: &RunOutcome, paint: Paint) -> String {
                 None => "",
             };
             let incomplete = number(totals.tables_incomplete);
-            let found = if totals.differences == 0 {
-                "no difference found so far".to_owned()
-            } else {
-                format!("{differences} found")
+            let in_structure = outcome.tables.iter().any(|table| !table.structure.is_empty());
+            let found = match (totals.differences, in_structure) {
+                (0, false) => "no difference found so far".to_owned(),
+                (0, true) => "no row found so far that differs, but differences in structure".to_owned(),
+                _ => format!("{differences} found"),
             };
             format!("{}: {incomplete} of {tables} could not be decided{why}; {found}\n", paint.doubtful("INCOMPLETE"))
         }

@@ -1,11 +1,13 @@
 //! Which tables are compared, and with which.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-use switchback_engines::{Engine, TableRef};
+use switchback_engines::{Engine, ServerInfo, Table, TableRef};
 
 use crate::options::{Selection, TableSettings};
+use crate::outcome::Side;
 
 /// A name with `*` for any text and `?` for any one character, matched against
 /// `schema.table` and against `table` alone. Exact in case.
@@ -94,6 +96,57 @@ pub(crate) fn pair_tables(
     refuse_idle_patterns(&pairings, selection)?;
     pairings.sort_by(|a, b| (&a.source, &a.target).cmp(&(&b.source, &b.target)));
     Ok(pairings)
+}
+
+/// The tables that a run speaks of, and those that it was told to leave out.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    source: HashSet<TableRef>,
+    target: HashSet<TableRef>,
+    exclude: Vec<Pattern>,
+}
+
+impl Known {
+    pub(crate) fn new(pairings: &[Pairing], selection: &Selection) -> Self {
+        Self {
+            source: pairings.iter().filter_map(|p| p.source.clone()).collect(),
+            target: pairings.iter().filter_map(|p| p.target.clone()).collect(),
+            exclude: selection.exclude.clone(),
+        }
+    }
+
+    /// Children of a table that nobody has spoken of. Their rows are what a query
+    /// of the table shows, and the comparison of it alone does not.
+    pub(crate) fn forgotten_children<'t>(&self, side: Side, table: &'t Table) -> Vec<&'t TableRef> {
+        let compared = match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        };
+        let is_known = |child: &TableRef| compared.contains(child) || self.exclude.iter().any(|p| p.matches(child));
+        table.children.iter().filter(|child| !is_known(child)).collect()
+    }
+}
+
+/// What is compared with itself is equal whatever it holds: two URLs that are the
+/// same by mistake must not pass for a proof.
+pub(crate) fn refuse_itself(source: &ServerInfo, target: &ServerInfo, pairings: &[Pairing]) -> Result<(), Mismatch> {
+    let same_place = source.engine == target.engine && source.location == target.location;
+    let with_itself = |p: &&Pairing| {
+        p.source.is_some()
+            && p.source == p.target
+            && p.settings.source_filter == p.settings.target_filter
+            && p.settings.rename_columns.is_empty()
+    };
+    match pairings.iter().find(with_itself).filter(|_| same_place) {
+        None => Ok(()),
+        Some(pairing) => Err(Mismatch {
+            message: format!(
+                "the source and the target are the same database, and `{}` would be compared with itself",
+                pairing.source.as_ref().map(ToString::to_string).unwrap_or_default()
+            ),
+            hint: "check the two URLs: one of them should name the other database".to_owned(),
+        }),
+    }
 }
 
 fn is_included(selection: &Selection, table: &TableRef) -> bool {

@@ -14,7 +14,8 @@ use switchback_fixtures::mutations::{
     Found, Judge, Judgement, LoadError, Loaded, Mutants, NUMBER, Truth, Version, load,
 };
 use switchback_verify::{
-    Difference, DifferenceSink, Kind, Options, Progress, RunOutcome, SinkError, Status, TablePlan, TableSink, run,
+    Began, Difference, DifferenceSink, Kind, Options, Progress, RunOutcome, SinkError, Status, TablePlan, TableSink,
+    run,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -98,7 +99,7 @@ async fn open(loaded: &Loaded) -> Result<Arc<dyn Database>, switchback_engines::
 struct JudgeSink(Arc<Judge>);
 
 impl DifferenceSink for JudgeSink {
-    fn open(&self, plan: &TablePlan) -> Result<Box<dyn TableSink>, SinkError> {
+    fn open(&self, plan: &TablePlan, _: &Began) -> Result<Box<dyn TableSink>, SinkError> {
         let name = |pair| plan.source_column(pair).map(|column| column.name.clone()).unwrap_or_default();
         let names = plan.columns.iter().map(name).collect();
         Ok(Box::new(JudgeTable { table: plan.source.name.name.clone(), names, judge: Arc::clone(&self.0) }))

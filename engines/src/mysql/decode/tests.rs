@@ -24,6 +24,7 @@ fn table(logicals: &[Logical]) -> Table {
         foreign_keys: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
+        children: Vec::new(),
     }
 }
 

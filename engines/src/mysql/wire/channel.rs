@@ -3,6 +3,8 @@
 //! A packet travels in frames: three bytes of length, one that counts, and the
 //! payload. A frame of 2^24 − 1 bytes says that the packet goes on in the next.
 
+use std::borrow::Cow;
+
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::packet::{ServerError, ends_rows, mark};
@@ -89,12 +91,14 @@ impl Channel {
         loop {
             self.fill_to(self.used + HEADER_BYTES).await?;
             let header = Header::at(&self.input, self.used).ok_or(WireError::Protocol("a frame has no header"))?;
-            if header.sequence != self.sequence {
+            let start = self.used + HEADER_BYTES;
+            self.fill_to(start + header.len).await?;
+            // A server that ends a session says so before it is asked anything.
+            let is_farewell = header.sequence == 0 && self.input.get(start) == Some(&mark::ERROR);
+            if header.sequence != self.sequence && !is_farewell {
                 return Err(OUT_OF_ORDER);
             }
             self.sequence = self.sequence.wrapping_add(1);
-            let start = self.used + HEADER_BYTES;
-            self.fill_to(start + header.len).await?;
             packet.extend_from_slice(self.input.get(start..start + header.len).unwrap_or_default());
             self.used = start + header.len;
             if header.len < FRAME_BYTES_MAX {
@@ -109,6 +113,44 @@ impl Channel {
             return Err(server_error(&packet));
         }
         Ok(packet)
+    }
+
+    /// The next packet, if all of it is here already; an error packet becomes an
+    /// error.
+    pub(in crate::mysql) fn buffered(&mut self) -> WireResult<Option<Cow<'_, [u8]>>> {
+        let (mut at, mut sequence) = (self.used, self.sequence);
+        loop {
+            let Some(header) = Header::at(&self.input, at) else { return Ok(None) };
+            if header.sequence != sequence {
+                return Err(OUT_OF_ORDER);
+            }
+            sequence = sequence.wrapping_add(1);
+            at += HEADER_BYTES + header.len;
+            if self.input.len() < at {
+                return Ok(None);
+            }
+            if header.len < FRAME_BYTES_MAX {
+                break;
+            }
+        }
+        let start = std::mem::replace(&mut self.used, at);
+        self.sequence = sequence;
+        let frames = self.input.get(start..at).unwrap_or_default();
+        let packet = if frames.len() < HEADER_BYTES + FRAME_BYTES_MAX {
+            Cow::Borrowed(frames.get(HEADER_BYTES..).unwrap_or_default())
+        } else {
+            let parts = frames.chunks(HEADER_BYTES + FRAME_BYTES_MAX).filter_map(|frame| frame.get(HEADER_BYTES..));
+            Cow::Owned(parts.collect::<Vec<_>>().concat())
+        };
+        if packet.first() == Some(&mark::ERROR) { Err(server_error(&packet)) } else { Ok(Some(packet)) }
+    }
+
+    /// Waits until more has come than is here. May be dropped while it waits: nothing
+    /// is lost by that.
+    pub(in crate::mysql) async fn more(&mut self) -> WireResult<()> {
+        self.input.drain(..self.used);
+        self.used = 0;
+        self.fill_to(self.input.len() + 1).await
     }
 
     /// Receives binary rows and hands them on in their frames,
@@ -316,6 +358,35 @@ mod tests {
         assert!(matches!(all_rows(&mut receiving(cut, 9)).await, Err(WireError::Io(_))));
         let empty = [first, frame(1, &[])].concat();
         assert!(matches!(all_rows(&mut receiving(empty, 9)).await, Err(WireError::Protocol(_))));
+    }
+
+    #[tokio::test]
+    async fn packets_are_taken_only_when_they_are_whole() {
+        let long = vec![7u8; FRAME_BYTES_MAX + 5];
+        let sent = [
+            frame(0, &[1, 2]),
+            frame(1, &long[..FRAME_BYTES_MAX]),
+            frame(2, &long[FRAME_BYTES_MAX..]),
+            frame(3, &[]),
+            frame(4, b"\xFF\x25\x05#70100interrupted"),
+        ];
+        let mut channel = receiving(sent.concat(), 1 << 15);
+        let mut packets = Vec::new();
+        loop {
+            match channel.buffered() {
+                Ok(Some(packet)) => packets.push(packet.into_owned()),
+                // Each wait is begun and given up once before it is waited for.
+                Ok(None) => {
+                    let _ = futures_util::FutureExt::now_or_never(channel.more());
+                    channel.more().await.unwrap();
+                }
+                Err(error) => {
+                    assert!(matches!(error, WireError::Server(e) if e.code == 1317));
+                    break;
+                }
+            }
+        }
+        assert!(packets == [vec![1, 2], long, Vec::new()]);
     }
 
     #[tokio::test]

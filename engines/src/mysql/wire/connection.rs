@@ -1,11 +1,13 @@
 //! One connection: statements and their results.
 
+use std::borrow::Cow;
+
 use tokio::net::TcpSocket;
 
 use super::channel::{Channel, Rows, Stream};
 use super::cursor::Cursor;
-use super::handshake::{Agreement, shake_hands};
-use super::packet::{ColumnDefinition, ends_rows, mark};
+use super::handshake::{Agreement, Purpose, shake_hands};
+use super::packet::{ColumnDefinition, Ending, ends_rows, mark};
 use super::tls::Tls;
 use super::{WireError, WireResult};
 use crate::batch::RawBatch;
@@ -15,9 +17,11 @@ mod command {
     pub(super) const QUIT: u8 = 1;
     pub(super) const QUERY: u8 = 3;
     pub(super) const PING: u8 = 14;
+    pub(super) const BINLOG_DUMP: u8 = 18;
     pub(super) const PREPARE: u8 = 22;
     pub(super) const EXECUTE: u8 = 23;
     pub(super) const CLOSE_STATEMENT: u8 = 25;
+    pub(super) const BINLOG_DUMP_GTID: u8 = 30;
 }
 
 /// A small result: text cells, as the catalog gives them.
@@ -47,7 +51,7 @@ pub(in crate::mysql) struct Connection {
 const STATEMENT_BYTES_FIRST: usize = 16 << 10;
 
 impl Connection {
-    pub(in crate::mysql) async fn open(login: &Login, tls: &Tls) -> WireResult<Self> {
+    pub(in crate::mysql) async fn open(login: &Login, tls: &Tls, purpose: Purpose<'_>) -> WireResult<Self> {
         let (stream, local): (Box<dyn Stream>, bool) = match &login.socket {
             #[cfg(unix)]
             Some(path) => (Box::new(tokio::net::UnixStream::connect(path).await?), true),
@@ -56,7 +60,7 @@ impl Connection {
             None => (Box::new(connect_tcp(&login.host, login.port).await?), false),
         };
         let mut channel = Channel::new(stream);
-        let agreement = shake_hands(&mut channel, login, tls, local).await?;
+        let agreement = shake_hands(&mut channel, login, tls, local, purpose).await?;
         Ok(Self::over(channel, agreement))
     }
 
@@ -93,13 +97,33 @@ impl Connection {
 
     /// Runs a statement whose result is small or none, over the text protocol.
     pub(in crate::mysql) async fn query(&mut self, sql: &str) -> WireResult<Grid> {
-        self.command(command::QUERY, sql.as_bytes()).await?;
+        self.begin(sql).await?;
+        let (grid, ending) = self.next_result().await?;
+        if ending.has_more() {
+            self.clean = false;
+            return Err(WireError::Protocol("one statement has several results"));
+        }
+        Ok(grid)
+    }
+
+    /// Sends statements, joined by `;` where the connection is one that may, over
+    /// the text protocol. [`Connection::next_result`] gives the result of each, and
+    /// must be called for as long as there are more.
+    pub(in crate::mysql) async fn begin(&mut self, sql: &str) -> WireResult<()> {
+        self.command(command::QUERY, sql.as_bytes()).await
+    }
+
+    /// The longest that [`Connection::begin`] takes.
+    pub(in crate::mysql) fn statement_bytes_max(&self) -> usize {
+        self.statement_bytes_max.saturating_sub(1)
+    }
+
+    /// The result of the next of the statements that were begun. An error is the
+    /// last result.
+    pub(in crate::mysql) async fn next_result(&mut self) -> WireResult<(Grid, Ending)> {
         let head = self.answer().await?;
         match head.first() {
-            Some(&mark::OK) => {
-                self.clean = true;
-                return Ok(Grid::default());
-            }
+            Some(&mark::OK) => return self.ended(Grid::default(), Ending::parse(&head)?),
             Some(&mark::LOCAL_FILE) => return Err(WireError::Protocol("it asks for a file")),
             _ => {}
         }
@@ -108,13 +132,17 @@ impl Connection {
         loop {
             let packet = self.answer().await?;
             if ends_rows(&packet, self.agreement.deprecate_eof) {
-                self.clean = true;
-                return Ok(grid);
+                return self.ended(grid, Ending::of_rows(&packet, self.agreement.deprecate_eof)?);
             }
             let mut cursor = Cursor::new(&packet);
             let row: Option<Vec<_>> = (0..grid.columns.len()).map(|_| text_cell(&mut cursor)).collect();
             grid.rows.push(row.ok_or(WireError::Protocol("a row of text is cut short"))?);
         }
+    }
+
+    fn ended(&mut self, grid: Grid, ending: Ending) -> WireResult<(Grid, Ending)> {
+        self.clean = !ending.has_more();
+        Ok((grid, ending))
     }
 
     /// Prepares and starts a statement; its rows come from
@@ -156,6 +184,50 @@ impl Connection {
             Rows::Some(batch) => Ok((batch, false)),
             Rows::Last(batch) => Ok((batch, true)),
         }
+    }
+
+    /// Asks for the binary log; from then on the connection is of use for
+    /// [`Connection::event`] alone.
+    pub(in crate::mysql) async fn dump(&mut self, request: &Dump<'_>) -> WireResult<()> {
+        /// End when there is nothing more, instead of waiting for it.
+        const TO_THE_END: u16 = 1;
+        let flags = if request.to_the_end { TO_THE_END } else { 0 }.to_le_bytes();
+        let id = request.server_id.to_le_bytes();
+        /// Where the first event of every file is.
+        const START: u8 = 4;
+        match request.gtids {
+            Some(gtids) => {
+                /// What was seen comes as a set, not as a file.
+                const BY_SET: u16 = 4;
+                let flags = (u16::from_le_bytes(flags) | BY_SET).to_le_bytes();
+                let len = u32::try_from(gtids.len()).unwrap_or(u32::MAX).to_le_bytes();
+                let body = [&flags[..], &id, &[0; 4], &u64::from(START).to_le_bytes(), &len, gtids].concat();
+                self.command(command::BINLOG_DUMP_GTID, &body).await
+            }
+            None => {
+                let body = [&u32::from(START).to_le_bytes()[..], &flags, &id].concat();
+                self.command(command::BINLOG_DUMP, &body).await
+            }
+        }
+    }
+
+    /// The next event of the log, if all of it is here already.
+    pub(in crate::mysql) fn event(&mut self) -> WireResult<Option<DumpedEvent<'_>>> {
+        Ok(match self.channel.buffered()? {
+            None => None,
+            Some(packet) if packet.first() == Some(&mark::END) && packet.len() < 9 => Some(DumpedEvent::End),
+            Some(Cow::Borrowed([mark::OK, event @ ..])) => Some(DumpedEvent::Event(Cow::Borrowed(event))),
+            Some(Cow::Owned(mut packet)) if packet.first() == Some(&mark::OK) => {
+                packet.remove(0);
+                Some(DumpedEvent::Event(Cow::Owned(packet)))
+            }
+            Some(_) => return Err(WireError::Protocol("there is something else among the events")),
+        })
+    }
+
+    /// Waits for more of the log. May be dropped while it waits.
+    pub(in crate::mysql) async fn more_events(&mut self) -> WireResult<()> {
+        self.channel.more().await
     }
 
     /// Sends a command; what comes back must be read before the next one.
@@ -202,6 +274,22 @@ impl Connection {
         }
         Ok(definitions)
     }
+}
+
+/// What to send of the binary log.
+pub(in crate::mysql) struct Dump<'a> {
+    /// By this the server tells its readers apart.
+    pub(in crate::mysql) server_id: u32,
+    /// The transactions not to send, as MySQL has them; `None` for MariaDB, which is
+    /// told so before.
+    pub(in crate::mysql) gtids: Option<&'a [u8]>,
+    pub(in crate::mysql) to_the_end: bool,
+}
+
+pub(in crate::mysql) enum DumpedEvent<'a> {
+    Event(Cow<'a, [u8]>),
+    /// There is no more, and was asked for no more.
+    End,
 }
 
 /// The answer to PREPARE.

@@ -26,6 +26,19 @@ pub(in crate::mysql) struct Agreement {
     pub(in crate::mysql) deprecate_eof: bool,
 }
 
+/// What a connection is for.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::mysql) struct Purpose<'a> {
+    /// Capabilities that it needs beside those that every connection has.
+    pub(in crate::mysql) capabilities: u32,
+    /// What the server shows as the name of the program.
+    pub(in crate::mysql) program: &'a str,
+}
+
+impl Purpose<'_> {
+    pub(in crate::mysql) const READING: Self = Self { capabilities: 0, program: "switchback" };
+}
+
 /// Greets, goes over to TLS as `tls` wants it, and logs in. `local` is a socket
 /// of this machine, which nobody can listen to.
 pub(in crate::mysql) async fn shake_hands(
@@ -33,10 +46,12 @@ pub(in crate::mysql) async fn shake_hands(
     login: &Login,
     tls: &Tls,
     local: bool,
+    purpose: Purpose<'_>,
 ) -> WireResult<Agreement> {
     let greeting = Greeting::parse(&channel.receive().await?)?;
-    let mut wanted = WANTED & greeting.capabilities | REQUIRED;
-    if greeting.capabilities & REQUIRED != REQUIRED {
+    let required = REQUIRED | purpose.capabilities;
+    let mut wanted = WANTED & greeting.capabilities | required;
+    if greeting.capabilities & required != required {
         return Err(WireError::Protocol("the server is too old"));
     }
     let offered = greeting.capabilities & capability::SSL != 0;
@@ -57,7 +72,7 @@ pub(in crate::mysql) async fn shake_hands(
     }
     let session = auth::Session { login, confidential: secure || local };
     let answer = session.first_answer(&greeting.auth_method, &greeting.nonce);
-    channel.send(&response(wanted, login, &answer)).await?;
+    channel.send(&response(wanted, login, &answer, purpose.program)).await?;
     session.finish(channel, &greeting.nonce, &greeting.auth_method).await?;
     Ok(Agreement { deprecate_eof: wanted & capability::DEPRECATE_EOF != 0 })
 }
@@ -68,8 +83,9 @@ const REQUIRED: u32 = capability::PROTOCOL_41
     | capability::CONNECT_WITH_DB
     | capability::TRANSACTIONS;
 
-/// LOCAL INFILE and several statements at once are not among them, so that
-/// neither the server nor a row filter can make use of them.
+/// LOCAL INFILE is not among them, so that no server can make use of it; nor are
+/// several statements at once, which only a writing session asks for: where
+/// row filters go, there must be one.
 const WANTED: u32 = capability::LONG_PASSWORD
     | capability::LONG_FLAG
     | capability::CONNECT_ATTRS
@@ -118,7 +134,7 @@ fn opening(capabilities: u32) -> Vec<u8> {
     packet
 }
 
-fn response(capabilities: u32, login: &Login, answer: &auth::Answer) -> Vec<u8> {
+fn response(capabilities: u32, login: &Login, answer: &auth::Answer, program: &str) -> Vec<u8> {
     let mut packet = opening(capabilities);
     packet.extend_from_slice(login.user.as_bytes());
     packet.push(0);
@@ -135,7 +151,7 @@ fn response(capabilities: u32, login: &Login, answer: &auth::Answer) -> Vec<u8> 
     packet.push(0);
     if capabilities & capability::CONNECT_ATTRS != 0 {
         let mut attributes = Vec::new();
-        for text in ["program_name", "switchback", "_client_version", env!("CARGO_PKG_VERSION")] {
+        for text in ["program_name", program, "_client_version", env!("CARGO_PKG_VERSION")] {
             put_block(&mut attributes, text.as_bytes());
         }
         put_block(&mut packet, &attributes);

@@ -6,8 +6,8 @@
 //! keeps a connection alive drains a result nobody wants any more, this one
 //! closes the socket. TLS: `verify_ca` has to check the chain without the name.
 //!
-//! What it does not do: statements with parameters, compression, several
-//! results for one statement, sending files (a server that asks for one has
+//! What it does not do: statements with parameters, compression, procedures
+//! (several results for one statement), sending files (a server that asks for one has
 //! broken the protocol, as far as we are concerned).
 //!
 //! - [`cursor`]: reading what packets are made of.
@@ -46,6 +46,9 @@ pub(super) enum WireError {
     PublicKey,
     #[error("the statement has {bytes} bytes, more than the server's max_allowed_packet of {bytes_max}")]
     StatementTooLong { bytes: usize, bytes_max: usize },
+    /// Of a statement that changed rows: what is stored may not be what was given.
+    #[error("the server only warned, where it may have stored another value than it was given")]
+    Warned,
     #[error("the row filter holds a `?` outside of quotes, which is a placeholder in MySQL")]
     Placeholder,
 }

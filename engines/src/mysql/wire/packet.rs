@@ -8,12 +8,15 @@ use super::{WireError, WireResult};
 /// What the two ends agree to use, of the protocol's capability flags.
 pub(in crate::mysql) mod capability {
     pub(in crate::mysql) const LONG_PASSWORD: u32 = 1;
+    pub(in crate::mysql) const FOUND_ROWS: u32 = 1 << 1;
     pub(in crate::mysql) const LONG_FLAG: u32 = 1 << 2;
     pub(in crate::mysql) const CONNECT_WITH_DB: u32 = 1 << 3;
     pub(in crate::mysql) const PROTOCOL_41: u32 = 1 << 9;
     pub(in crate::mysql) const SSL: u32 = 1 << 11;
     pub(in crate::mysql) const TRANSACTIONS: u32 = 1 << 13;
     pub(in crate::mysql) const SECURE_CONNECTION: u32 = 1 << 15;
+    pub(in crate::mysql) const MULTI_STATEMENTS: u32 = 1 << 16;
+    pub(in crate::mysql) const MULTI_RESULTS: u32 = 1 << 17;
     pub(in crate::mysql) const PLUGIN_AUTH: u32 = 1 << 19;
     pub(in crate::mysql) const CONNECT_ATTRS: u32 = 1 << 20;
     pub(in crate::mysql) const PLUGIN_AUTH_LENENC: u32 = 1 << 21;
@@ -55,6 +58,13 @@ impl ServerError {
     }
 }
 
+impl ServerError {
+    /// Whether the message has these words.
+    pub(in crate::mysql) fn says(&self, words: &str) -> bool {
+        self.message.contains(words)
+    }
+}
+
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error {} ({}): {}", self.code, self.state, self.message)
@@ -63,12 +73,16 @@ impl fmt::Display for ServerError {
 
 impl std::error::Error for ServerError {}
 
+/// Of a unique key's.
+const DUPLICATE: u16 = 1062;
+
 /// Servers quote data and pieces of the statement in their messages, so a
 /// message ends at its first quote, unless its error quotes nothing but names.
 fn without_values(code: u16, message: &str) -> String {
     let names_only = matches!(
         code,
         1040 | 1044..=1046
+            | 1048
             | 1049
             | 1051
             | 1053
@@ -81,25 +95,76 @@ fn without_values(code: u16, message: &str) -> String {
             | 1205
             | 1226
             | 1227
+            | 1264
+            | 1265
             | 1267
             | 1270
             | 1271
             | 1290
             | 1305
+            | 1364
             | 1370
+            | 1406
             | 1524
             | 1698
             | 1862
             | 3118
             | 3159
+            | 3819
             | 4151
     );
     if names_only {
         return message.to_owned();
     }
+    // The key is named last, behind the value.
+    if let (DUPLICATE, Some((_, key))) = (code, message.rsplit_once(" for key ")) {
+        return format!("Duplicate entry for key {key}");
+    }
     match message.split_once(['\'', '"']) {
         Some((before, _)) => format!("{before}…"),
         None => message.to_owned(),
+    }
+}
+
+/// How a statement ended, as far as it went well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::mysql) struct Ending {
+    pub(in crate::mysql) affected: u64,
+    pub(in crate::mysql) warnings: u16,
+    status: u16,
+}
+
+impl Ending {
+    /// Reads an OK packet, its mark included, whichever of its two marks that is.
+    pub(in crate::mysql) fn parse(packet: &[u8]) -> WireResult<Self> {
+        let read = || {
+            let mut cursor = Cursor::new(packet);
+            cursor.take(1)?;
+            let affected = cursor.length()?;
+            // The last AUTO_INCREMENT.
+            cursor.length()?;
+            Some(Self { affected, status: cursor.u16()?, warnings: cursor.u16()? })
+        };
+        read().ok_or(WireError::Protocol("an OK packet is cut short"))
+    }
+
+    /// Reads what ends rows: an OK packet, or what there was before it.
+    pub(in crate::mysql) fn of_rows(packet: &[u8], deprecate_eof: bool) -> WireResult<Self> {
+        if deprecate_eof {
+            return Self::parse(packet);
+        }
+        let read = || {
+            let mut cursor = Cursor::new(packet);
+            cursor.take(1)?;
+            Some(Self { affected: 0, warnings: cursor.u16()?, status: cursor.u16()? })
+        };
+        read().ok_or(WireError::Protocol("an EOF packet is cut short"))
+    }
+
+    /// Whether the result of another statement of the same packet follows.
+    pub(in crate::mysql) fn has_more(self) -> bool {
+        const MORE_RESULTS: u16 = 8;
+        self.status & MORE_RESULTS != 0
     }
 }
 
@@ -206,6 +271,7 @@ mod tests {
             let _ = ServerError::parse(&bytes);
             let _ = ColumnDefinition::parse(&bytes);
             let _ = ends_rows(&bytes, true);
+            let _ = (Ending::parse(&bytes), Ending::of_rows(&bytes, false));
         }
     }
 

@@ -1,23 +1,27 @@
-//! The source's value as a value of the target's column.
+//! The value of one database as a value of another's column.
 //!
-//! The two columns were compared under a [`Rule`], so the result is right when
-//! it equals the source's value under that rule. That is checked for every
-//! value: a conversion that is missing or wrong makes a comment in the script
-//! and never a wrong row.
+//! The two columns are compared under a [`Rule`], so the result is right when it
+//! equals the value under that rule. That is checked for every value: a
+//! conversion that is missing or wrong is an [`Unfit`] and never a wrong row.
 
 use std::borrow::Cow;
 use std::ops::Bound;
 
-use switchback_engines::canon::text as iso;
-use switchback_engines::canon::{self, Rule, cell};
-use switchback_engines::{Column, Date, Decimal, Element, Engine, Logical, Moment, OwnedValue, Range, Value, display};
+use crate::canon::text as iso;
+use crate::canon::{self, Rule, cell};
+use crate::decimal::Decimal;
+use crate::display;
+use crate::engine::Engine;
+use crate::nested::Range;
+use crate::table::{Column, Element, Logical};
+use crate::value::{Date, Moment, OwnedValue, Value};
 
 const MICROS_PER_MINUTE: i64 = 60_000_000;
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// Why a value can't be written into a column.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unfit {
+pub enum Unfit {
     #[error("`{column}` may not be NULL")]
     Null { column: String },
     #[error("`{column}`: the value is beyond what `{native}` holds")]
@@ -30,13 +34,7 @@ pub(super) enum Unfit {
 ///
 /// `same`: both columns are of one engine and one type, so that the value is
 /// right as it is.
-pub(super) fn fit(
-    engine: Engine,
-    rule: &Rule,
-    column: &Column,
-    value: &OwnedValue,
-    same: bool,
-) -> Result<OwnedValue, Unfit> {
+pub fn fit(engine: Engine, rule: &Rule, column: &Column, value: &OwnedValue, same: bool) -> Result<OwnedValue, Unfit> {
     if value.is_null() {
         return if column.nullable { Ok(Value::Null) } else { Err(Unfit::Null { column: column.name.clone() }) };
     }

@@ -1,0 +1,79 @@
+//! The server's own replication.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use switchback_fixtures::Server;
+use url::Url;
+
+use crate::{Of, backlog, wait_for};
+
+/// Connects the replica, and holds it back until the backlog is there.
+pub(crate) async fn prepare(engine: Of, origin: &Server, replica: &Server, rows: u64) -> Result<()> {
+    match engine {
+        Of::Postgres => {
+            replica.create_database("bench").await?;
+            replica.execute("bench", &backlog::table(engine, rows)).await?;
+            origin.execute("bench", "CREATE PUBLICATION native FOR TABLE orders").await?;
+            let url = Url::parse(&origin.url("bench"))?;
+            let conninfo = format!(
+                "host=127.0.0.1 port={} user={} password={} dbname=bench",
+                origin.port(),
+                url.username(),
+                url.password().unwrap_or_default()
+            );
+            let create = format!(
+                "CREATE SUBSCRIPTION native CONNECTION '{conninfo}' PUBLICATION native \
+                 WITH (copy_data = false, synchronous_commit = 'on')"
+            );
+            replica.execute("bench", &create).await?;
+            replica.execute("bench", "ALTER SUBSCRIPTION native DISABLE").await?;
+        }
+        // From the first transaction on, so that the table arrives, too.
+        Of::Mysql | Of::Mariadb => {
+            let url = Url::parse(&origin.url("bench"))?;
+            let (user, password) = (url.username(), url.password().unwrap_or_default());
+            let change = if engine == Of::Mysql {
+                format!(
+                    "RESET BINARY LOGS AND GTIDS; CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', \
+                     SOURCE_PORT={}, SOURCE_USER='{user}', SOURCE_PASSWORD='{password}', SOURCE_AUTO_POSITION=1, \
+                     GET_SOURCE_PUBLIC_KEY=1",
+                    origin.port()
+                )
+            } else {
+                format!(
+                    "RESET MASTER; SET GLOBAL gtid_slave_pos=''; CHANGE MASTER TO MASTER_HOST='127.0.0.1', \
+                     MASTER_PORT={}, MASTER_USER='{user}', MASTER_PASSWORD='{password}', MASTER_USE_GTID=slave_pos",
+                    origin.port()
+                )
+            };
+            replica.create_database("bench").await?;
+            replica.execute("bench", "DROP DATABASE bench").await?;
+            replica.execute("mysql", &change).await?;
+            replica.execute("mysql", if engine == Of::Mysql { "START REPLICA" } else { "START SLAVE" }).await?;
+            let wanted = backlog::state(engine, origin).await?;
+            let deadline = Instant::now() + crate::PATIENCE;
+            while backlog::session(replica, "bench").await.is_err() && Instant::now() < deadline {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+            wait_for(engine, replica, &wanted).await?;
+            replica.execute("mysql", if engine == Of::Mysql { "STOP REPLICA" } else { "STOP SLAVE" }).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets it go, and holds it back again when it is done.
+pub(crate) async fn catch_up(engine: Of, _: &Server, replica: &Server, wanted: &str) -> Result<f64> {
+    let (database, go, halt) = match engine {
+        Of::Postgres => ("bench", "ALTER SUBSCRIPTION native ENABLE", "ALTER SUBSCRIPTION native DISABLE"),
+        Of::Mysql => ("mysql", "START REPLICA", "STOP REPLICA"),
+        Of::Mariadb => ("mysql", "START SLAVE", "STOP SLAVE"),
+    };
+    let begin = Instant::now();
+    replica.execute(database, go).await?;
+    wait_for(engine, replica, wanted).await?;
+    let seconds = begin.elapsed().as_secs_f64();
+    replica.execute(database, halt).await?;
+    Ok(seconds)
+}

@@ -1,0 +1,123 @@
+//! A stream in a process of its own, so that its memory can be told.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+use switchback_engines::{ConnectOptions, DatabaseUrl, Endpoint, Engine, StreamName, connect_endpoint};
+use switchback_replicate::{Settings, Spec, Status, Stream, TablePair};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::PATIENCE;
+
+const TASK: &str = "SWITCHBACK_BENCH_TASK";
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Ends {
+    pub(crate) origin: String,
+    pub(crate) sink: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
+    ends: Ends,
+    wanted: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Caught {
+    pub(crate) seconds: f64,
+    pub(crate) resident_bytes: u64,
+}
+
+/// What this process was started for, when it was started by itself.
+pub(crate) fn own_task() -> Result<Option<Task>> {
+    match std::env::var(TASK) {
+        Ok(text) => Ok(Some(serde_json::from_str(&text)?)),
+        Err(_) => Ok(None),
+    }
+}
+
+pub(crate) async fn arm(ends: &Ends) -> Result<()> {
+    stream(ends).await?.arm().await?;
+    Ok(())
+}
+
+pub(crate) async fn catch_up(ends: &Ends, wanted: &str) -> Result<Caught> {
+    let task = serde_json::to_string(&Task { ends: ends.clone(), wanted: wanted.to_owned() })?;
+    let output =
+        tokio::process::Command::new(std::env::current_exe()?).env(TASK, task).kill_on_drop(true).output().await?;
+    if !output.status.success() {
+        bail!("the stream failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// From the first connection on, as the server's own replica is measured.
+pub(crate) async fn work(task: &Task) -> Result<()> {
+    let begin = Instant::now();
+    let stream = stream(&task.ends).await?;
+    let sink = endpoint(&task.ends.sink).await?;
+    let (sender, _status) = watch::channel(Status::default());
+    let stop = CancellationToken::new();
+    let mut running = Box::pin(stream.run(&stop, &sender));
+    let caught_up = caught_up(sink.as_ref(), &task.wanted);
+    let seconds = tokio::select! {
+        ended = &mut running => {
+            ended?;
+            bail!("the stream ended by itself");
+        }
+        caught_up = caught_up => {
+            caught_up?;
+            begin.elapsed().as_secs_f64()
+        }
+    };
+    stop.cancel();
+    running.await?;
+    let caught = Caught { seconds, resident_bytes: resident_bytes()? };
+    crate::say(&serde_json::to_string(&caught)?)
+}
+
+async fn caught_up(sink: &dyn Endpoint, wanted: &str) -> Result<()> {
+    let query = match sink.info().engine {
+        Engine::Postgres => "SELECT sum(run) || ' ' || sum(amount) FROM public.orders",
+        _ => "SELECT CONCAT(SUM(run), ' ', SUM(amount)) FROM orders",
+    };
+    let mut reader = sink.writer(&switchback_engines::WriterOptions::default()).await?;
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        let outcomes = reader.run(&[query.to_owned()]).await.map_err(|failed| failed.error)?;
+        let cell = outcomes.first().and_then(|o| o.rows.first()).and_then(|row| row.first()).cloned().flatten();
+        if cell.as_deref() == Some(wanted) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    bail!("the backlog was not caught up within {PATIENCE:?}")
+}
+
+async fn stream(ends: &Ends) -> Result<Stream> {
+    let (origin, sink) = (endpoint(&ends.origin).await?, endpoint(&ends.sink).await?);
+    let reference = origin.tables().await?.into_iter().find(|t| t.name == "orders").context("there is no table")?;
+    let there = sink.tables().await?.into_iter().find(|t| t.name == "orders").context("there is no table")?;
+    let pair = TablePair::new(
+        origin.describe(&reference).await?.context("there is no table")?,
+        sink.describe(&there).await?.context("there is no table")?,
+    );
+    let name = StreamName::new("bench").map_err(anyhow::Error::msg)?;
+    let spec = Spec { name, opposite: None, tables: vec![pair], settings: Settings::default() };
+    Ok(Stream::new(origin, sink, spec)?)
+}
+
+async fn endpoint(url: &str) -> Result<std::sync::Arc<dyn Endpoint>> {
+    Ok(connect_endpoint(&DatabaseUrl::parse(url)?, &ConnectOptions::default()).await?)
+}
+
+/// The most that this process ever held.
+fn resident_bytes() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kib * 1024)
+}

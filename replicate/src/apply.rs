@@ -1,0 +1,358 @@
+//! One group of transactions into the sink, in one transaction.
+//!
+//! The first message begins the transaction, advances the progress row, and makes
+//! all changes; what each statement found is looked at before `COMMIT` is sent.
+//! So the server of a killed client either has no `COMMIT`, or has one behind a
+//! progress row that nobody else can have read in between.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use switchback_engines::{Class, Position, QueryFault, Violation, Writer};
+
+use crate::careful::{Careful, Held};
+use crate::conflict::Policies;
+use crate::error::{Error, Result};
+use crate::failpoint::reached;
+use crate::own::{Own, Store};
+use crate::plan::Plan;
+use crate::progress::{Progress, ProgressTable};
+use crate::render::{Dialect, Order, Statement, render};
+use crate::transaction::{Changes, RowChange, Spilled, Transaction};
+
+/// Transactions that are committed together, with their statements.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// At least one. A transaction that is on disk is alone.
+    pub(crate) transactions: Vec<Transaction>,
+    /// `None` where the changes have to be made one by one, or come from disk.
+    pub(crate) statements: Option<Vec<Statement>>,
+    end: Option<Position>,
+}
+
+impl Group {
+    /// `end`: behind the last of them, up to where nothing else is for the sink.
+    pub(crate) fn new(plan: &Plan, dialect: Dialect, transactions: Vec<Transaction>, end: Option<Position>) -> Self {
+        let statements = statements(plan, dialect, Order::Net, &transactions);
+        Self { transactions, statements, end }
+    }
+}
+
+/// `None` where the changes have to be made one by one, or come from disk.
+fn statements(plan: &Plan, dialect: Dialect, order: Order, transactions: &[Transaction]) -> Option<Vec<Statement>> {
+    let memory = transactions.iter().map(|t| match &t.changes {
+        Changes::Memory(changes) => Some(changes),
+        Changes::Spilled(_) => None,
+    });
+    let changes = memory.collect::<Option<Vec<_>>>()?;
+    render(plan, dialect, order, changes.into_iter().flatten()).ok()
+}
+
+/// What applying a group came to.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    pub(crate) transactions: u64,
+    pub(crate) rows: u64,
+    pub(crate) dead_letters: u64,
+}
+
+/// How often a transaction that the sink rolled back in favour of another, or
+/// that waited too long for a lock, is made again.
+const TRIES: u32 = 20;
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Why a transaction was not committed.
+enum Failure {
+    /// Rolled back: something in it is not as it should be.
+    Unfit,
+    /// Rolled back: it may succeed if it is made again.
+    Again(Error),
+    /// The stream can't go on, or not with this session.
+    Stop(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Stop(error)
+    }
+}
+
+/// How the changes of a transaction are made.
+enum Way<'g> {
+    AtOnce(&'g [Statement]),
+    InPieces(&'g Spilled, Order),
+    OneByOne(&'g Changes),
+}
+
+/// Applies groups, one after the other, through one session.
+pub(crate) struct Applier {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) dialect: Dialect,
+    pub(crate) policies: Policies,
+    pub(crate) table: ProgressTable,
+    pub(crate) dead_letters: Store,
+    pub(crate) stream: switchback_engines::StreamName,
+    pub(crate) writer: Box<dyn Writer>,
+    /// As the sink has it.
+    pub(crate) progress: Progress,
+    pub(crate) held: Held,
+    /// Transactions of the sink that nobody has been told of.
+    pub(crate) commits: u64,
+}
+
+impl Applier {
+    /// # Errors
+    /// Those after which nothing of the group, or of the transaction that is to
+    /// blame and those behind it, is in the sink; or, where the connection was
+    /// lost, where it is not known, and the progress row has to be read.
+    pub(crate) async fn apply(&mut self, group: &Group) -> Result<Applied> {
+        if self.held.is_empty() {
+            let mut to = group.transactions.iter().fold(self.progress.clone(), |p, t| p.then(t));
+            if let Some(end) = &group.end {
+                to.position.clone_from(end);
+            }
+            if self.apply_whole(group, &to).await? {
+                return Ok(applied(&group.transactions));
+            }
+        }
+        let mut done = Applied::default();
+        for transaction in &group.transactions {
+            let to = self.progress.then(transaction);
+            let put_aside = self.persist(to, Way::OneByOne(&transaction.changes)).await?.unwrap_or(0);
+            done.transactions += 1;
+            done.rows += transaction.changes.count();
+            done.dead_letters += put_aside;
+        }
+        Ok(done)
+    }
+
+    /// All transactions of a group in one of the sink: what they come to, or if
+    /// that is refused, change after change. `false` when neither goes.
+    async fn apply_whole(&mut self, group: &Group, to: &Progress) -> Result<bool> {
+        let spilled = match group.transactions.as_slice() {
+            [Transaction { changes: Changes::Spilled(spilled), .. }] => Some(spilled),
+            _ => None,
+        };
+        if let Some(statements) = &group.statements
+            && self.persist(to.clone(), Way::AtOnce(statements)).await?.is_some()
+        {
+            return Ok(true);
+        }
+        if let Some(spilled) = spilled
+            && self.persist(to.clone(), Way::InPieces(spilled, Order::Net)).await?.is_some()
+        {
+            return Ok(true);
+        }
+        let way = match spilled {
+            Some(spilled) => Way::InPieces(spilled, Order::AsMade),
+            None => {
+                let plan = Arc::clone(&self.plan);
+                let Some(statements) = statements(&plan, self.dialect, Order::AsMade, &group.transactions) else {
+                    return Ok(false);
+                };
+                return Ok(self.persist(to.clone(), Way::AtOnce(&statements)).await?.is_some());
+            }
+        };
+        Ok(self.persist(to.clone(), way).await?.is_some())
+    }
+
+    /// Moves the position, with nothing to apply.
+    pub(crate) async fn pass(&mut self, position: &Position) -> Result<()> {
+        let to = Progress { position: position.clone(), ..self.progress.clone() };
+        self.persist(to, Way::AtOnce(&[])).await.map(drop)
+    }
+
+    /// Makes a transaction of the sink until it is there, and says how many
+    /// changes were put aside. `None`: it can't be made in this way.
+    async fn persist(&mut self, to: Progress, way: Way<'_>) -> Result<Option<u64>> {
+        let mut pause = FIRST_PAUSE;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.attempt(&to, &way).await {
+                Ok(put_aside) => {
+                    self.progress = to;
+                    self.commits += 1;
+                    return Ok(Some(put_aside));
+                }
+                Err(Failure::Unfit) => return Ok(None),
+                Err(Failure::Again(error)) if tries >= TRIES => return Err(error),
+                Err(Failure::Again(_)) => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                Err(Failure::Stop(error)) => return Err(error),
+            }
+        }
+    }
+
+    async fn attempt(&mut self, to: &Progress, way: &Way<'_>) -> Result<u64, Failure> {
+        let advance = [self.table.begin().to_owned(), self.table.advance(&self.progress, to)];
+        reached("before-transaction");
+        let mut newly_held = Held::default();
+        let mut put_aside = 0;
+        match way {
+            // In one message with the beginning.
+            Way::AtOnce(statements) => self.run_all(advance.into(), statements).await?,
+            Way::InPieces(spilled, order) => {
+                self.run_all(advance.into(), &[]).await?;
+                reached("after-claim");
+                self.in_pieces(spilled, *order).await?;
+            }
+            Way::OneByOne(changes) => {
+                self.run_all(advance.into(), &[]).await?;
+                reached("after-claim");
+                (put_aside, newly_held) = self.one_by_one(changes, to).await?;
+            }
+        }
+        reached("before-commit");
+        self.commit().await?;
+        self.held.extend(newly_held);
+        Ok(put_aside)
+    }
+
+    /// Runs statements that must find what they are made for. With `advance`,
+    /// which begins the transaction, the claim on the stream is looked at too.
+    async fn run_all(&mut self, advance: Vec<String>, statements: &[Statement]) -> Result<(), Failure> {
+        let begins = advance.len();
+        let mut message = advance;
+        message.extend(statements.iter().map(|s| s.sql.clone()));
+        let outcomes = match self.writer.run(&message).await {
+            Ok(outcomes) => outcomes,
+            Err(failed) => {
+                let refused = failed.index.checked_sub(begins).and_then(|i| statements.get(i));
+                if let Some(statement) = refused.filter(|_| failed.violation == Some(Violation::Unique)) {
+                    self.keep_order(statement.table);
+                }
+                return Err(self.failed(failed).await);
+            }
+        };
+        if begins > 0 && outcomes.get(1).is_none_or(|outcome| outcome.affected != 1) {
+            return Err(self.fenced().await);
+        }
+        let found = outcomes.iter().skip(begins).map(|outcome| outcome.affected);
+        let unfit = statements.iter().zip(found).any(|(s, found)| s.expected.is_some_and(|n| n != found));
+        if unfit || outcomes.len() != message.len() {
+            self.roll_back().await?;
+            return Err(Failure::Unfit);
+        }
+        Ok(())
+    }
+
+    fn keep_order(&self, table: usize) {
+        if let Some(mapped) = self.plan.tables.get(table) {
+            mapped.in_order.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// A transaction from disk, which is more than one message holds.
+    async fn in_pieces(&mut self, spilled: &Spilled, order: Order) -> Result<(), Failure> {
+        let mut pieces = spilled.reader()?;
+        loop {
+            let piece: Vec<RowChange> = pieces.piece()?;
+            if piece.is_empty() {
+                return Ok(());
+            }
+            let Ok(statements) = render(&self.plan, self.dialect, order, piece.iter()) else {
+                self.roll_back().await?;
+                return Err(Failure::Unfit);
+            };
+            self.run_all(Vec::new(), &statements).await?;
+            reached("mid-rows");
+        }
+    }
+
+    async fn one_by_one(&mut self, changes: &Changes, to: &Progress) -> Result<(u64, Held), Failure> {
+        let mut careful = Careful {
+            plan: &self.plan,
+            dialect: self.dialect,
+            policies: &self.policies,
+            dead_letters: &self.dead_letters,
+            stream: &self.stream,
+            writer: self.writer.as_mut(),
+            to,
+            held: &self.held,
+            newly_held: Held::default(),
+            ordinal: 0,
+            put_aside: 0,
+        };
+        let made = match changes {
+            Changes::Memory(changes) => careful.make_all(changes).await,
+            Changes::Spilled(spilled) => careful.make_spilled(spilled).await,
+        };
+        let (put_aside, newly_held) = (careful.put_aside, careful.newly_held);
+        let Err(error) = made else { return Ok((put_aside, newly_held)) };
+        // The connection may be gone, and then so is the transaction.
+        if self.roll_back().await.is_err() {
+            return Err(Failure::Stop(error));
+        }
+        let again = matches!(&error, Error::Engine(error) if timed_out(error));
+        Err(if again { Failure::Again(error) } else { Failure::Stop(error) })
+    }
+
+    /// The progress row is not as we left it.
+    async fn fenced(&mut self) -> Failure {
+        if let Err(error) = self.roll_back().await {
+            return Failure::Stop(error);
+        }
+        match self.table.read(self.writer.as_mut()).await {
+            Ok(found) => Failure::Stop(Error::Fenced {
+                stream: self.stream.clone(),
+                ours: self.progress.epoch,
+                theirs: found.epoch,
+            }),
+            Err(error) => Failure::Stop(error),
+        }
+    }
+
+    async fn commit(&mut self) -> Result<(), Failure> {
+        match self.writer.run(&["COMMIT".to_owned()]).await {
+            Ok(_) => {
+                reached("after-commit");
+                Ok(())
+            }
+            // Whether it took place is for the progress row to say, and the
+            // stream starts again from there.
+            Err(failed) => Err(Failure::Stop(failed.error.into())),
+        }
+    }
+
+    async fn roll_back(&mut self) -> Result<()> {
+        self.writer.run(&["ROLLBACK".to_owned()]).await.map(drop).map_err(|failed| failed.error.into())
+    }
+
+    async fn failed(&mut self, failed: switchback_engines::StatementFailed) -> Failure {
+        if failed.error.class() == Class::Transient {
+            return Failure::Stop(failed.error.into());
+        }
+        if let Err(error) = self.roll_back().await {
+            return Failure::Stop(error);
+        }
+        match failed.violation {
+            Some(Violation::Deadlock) => Failure::Again(failed.error.into()),
+            Some(_) => Failure::Unfit,
+            None if timed_out(&failed.error) => Failure::Again(failed.error.into()),
+            None => Failure::Stop(failed.error.into()),
+        }
+    }
+}
+
+/// No lock in time, or cancelled by somebody.
+pub(crate) fn timed_out(error: &switchback_engines::Error) -> bool {
+    matches!(error, switchback_engines::Error::Query { fault: QueryFault::TimedOut, .. })
+}
+
+fn applied(transactions: &[Transaction]) -> Applied {
+    Applied {
+        transactions: transactions.len() as u64,
+        rows: transactions.iter().map(|t| t.changes.count()).sum(),
+        dead_letters: 0,
+    }
+}
+
+/// Where dead letters of a sink are kept.
+pub(crate) fn dead_letters(sink: &switchback_engines::ServerInfo) -> Store {
+    Store::new(sink, Own::DeadLetters)
+}

@@ -1,0 +1,132 @@
+//! From a log's events to transactions that are for the sink.
+//!
+//! The filter is here: a transaction that touches the opposite stream's row in
+//! the progress table was written by that stream, all of it, since that row is
+//! the first it writes; it is dropped. Rows of other streams in our own tables
+//! are left out one by one, and what else their transactions hold is passed on:
+//! somebody else's stream into this database is a writer like any other.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use switchback_engines::{Change, Event, Image, Position, StreamName, Value};
+
+use crate::error::Result;
+use crate::own::{CAPTURED, HEARTBEATS, PROGRESS};
+use crate::plan::Plan;
+use crate::transaction::{Builder, Transaction};
+
+/// What comes out.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Transaction(Transaction),
+    /// Up to here there is nothing for the sink.
+    Passed(Position),
+    /// A heartbeat of ours came through; when it was written.
+    Heartbeat(SystemTime),
+    /// A transaction of the opposite stream was dropped.
+    OwnDropped,
+}
+
+#[derive(Debug)]
+pub(crate) struct Assembler<'a> {
+    plan: &'a Plan,
+    stream: &'a StreamName,
+    opposite: Option<&'a StreamName>,
+    dir: &'a Path,
+    transaction_bytes: usize,
+    building: Builder<'a>,
+    /// The transaction is the opposite stream's.
+    is_own: bool,
+    heartbeat: Option<SystemTime>,
+}
+
+impl<'a> Assembler<'a> {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        stream: &'a StreamName,
+        opposite: Option<&'a StreamName>,
+        dir: &'a Path,
+        transaction_bytes: usize,
+    ) -> Self {
+        let building = Builder::new(dir, transaction_bytes);
+        Self { plan, stream, opposite, dir, transaction_bytes, building, is_own: false, heartbeat: None }
+    }
+
+    pub(crate) fn take(&mut self, event: Event, out: &mut Vec<Item>) -> Result<()> {
+        match event {
+            Event::Begin => {
+                self.reset();
+            }
+            Event::Change(change) => return self.change(change),
+            Event::Idle { position } => out.push(Item::Passed(position)),
+            Event::Commit { position, committed_at } => {
+                out.extend(self.heartbeat.take().map(Item::Heartbeat));
+                let is_own = self.is_own;
+                let built = self.reset();
+                if is_own {
+                    out.push(Item::OwnDropped);
+                    out.push(Item::Passed(position));
+                } else if built.is_empty() {
+                    out.push(Item::Passed(position));
+                } else {
+                    out.push(Item::Transaction(built.finish(position, committed_at)?));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn reset(&mut self) -> Builder<'a> {
+        self.is_own = false;
+        self.heartbeat = None;
+        std::mem::replace(&mut self.building, Builder::new(self.dir, self.transaction_bytes))
+    }
+
+    fn change(&mut self, change: Change) -> Result<()> {
+        if self.is_own {
+            return Ok(());
+        }
+        let (table, new) = match &change {
+            Change::Insert { table, new } | Change::Update { table, new, .. } => (*table, Some(new)),
+            Change::Delete { table, .. } => (*table, None),
+            Change::Truncate { .. } => (0, None),
+        };
+        match table.checked_sub(self.plan.tables.len()).map(|own| CAPTURED.get(own).copied()) {
+            Some(Some(PROGRESS)) => self.mark(new),
+            Some(Some(HEARTBEATS)) => self.beat(new),
+            Some(_) => {}
+            None => {
+                if let Some(change) = self.plan.map(change) {
+                    self.building.push(change)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, new: Option<&Image>) {
+        let (Some(opposite), Some(stream)) = (self.opposite, new.and_then(stream_of)) else { return };
+        if stream == opposite.as_str() {
+            self.is_own = true;
+            self.building = Builder::new(self.dir, self.transaction_bytes);
+        }
+    }
+
+    fn beat(&mut self, new: Option<&Image>) {
+        let Some(image) = new.filter(|image| stream_of(image) == Some(self.stream.as_str())) else { return };
+        if let Some(Some(Value::Int(at))) = image.get(2)
+            && let Ok(micros) = u64::try_from(*at)
+        {
+            self.heartbeat = Some(SystemTime::UNIX_EPOCH + Duration::from_micros(micros));
+        }
+    }
+}
+
+/// The first column of our tables that are captured.
+fn stream_of(image: &Image) -> Option<&str> {
+    match image.first()? {
+        Some(Value::Text(stream)) => Some(stream),
+        _ => None,
+    }
+}

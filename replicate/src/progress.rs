@@ -1,0 +1,253 @@
+//! The progress row: what the sink has, and who may add to it.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
+use switchback_engines::{Engine, OwnedValue, Position, ServerInfo, StreamName, Value, Writer};
+
+use crate::apply::timed_out;
+use crate::error::{Error, Result};
+use crate::failpoint::reached;
+use crate::own::{Own, Store, text};
+use crate::transaction::Transaction;
+
+/// How far a stream has come, as its sink has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Raised by each process that claims the stream.
+    pub epoch: i64,
+    /// Which log the position is in.
+    pub incarnation: String,
+    pub position: Position,
+    /// Transactions of the origin that were applied since the stream was armed.
+    pub seq: i64,
+    /// Changes of rows, likewise.
+    pub rows: i64,
+    /// 64 hexadecimal digits; see the crate's tenth invariant.
+    pub chain: String,
+    /// Of the last transaction, by the origin's clock, microseconds since
+    /// 1970-01-01 UTC; 0 before the first.
+    pub committed_at: i64,
+    pub closed: bool,
+}
+
+impl Progress {
+    /// Before anything was applied.
+    pub(crate) fn first(incarnation: &str, position: &Position) -> Self {
+        Self {
+            epoch: 0,
+            incarnation: incarnation.to_owned(),
+            position: position.clone(),
+            seq: 0,
+            rows: 0,
+            chain: blake3::hash(incarnation.as_bytes()).to_hex().to_string(),
+            committed_at: 0,
+            closed: false,
+        }
+    }
+
+    /// Behind one more transaction.
+    pub(crate) fn then(&self, transaction: &Transaction) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.chain.as_bytes());
+        hasher.update(&(transaction.position.0.len() as u64).to_le_bytes());
+        hasher.update(transaction.position.0.as_bytes());
+        hasher.update(&transaction.digest);
+        let rows = i64::try_from(transaction.changes.count()).unwrap_or(i64::MAX);
+        Self {
+            position: transaction.position.clone(),
+            seq: self.seq.saturating_add(1),
+            rows: self.rows.saturating_add(rows),
+            chain: hasher.finalize().to_hex().to_string(),
+            committed_at: transaction.committed_at,
+            ..self.clone()
+        }
+    }
+}
+
+/// Under which epochs a process may find a stream that it has claimed itself.
+///
+/// Two, for the answer to a claim may be lost: the one before it, and the one
+/// that it made. An epoch grows by a number that nobody else would take, so that
+/// the claim of another process is never mistaken for ours.
+#[derive(Debug, Default)]
+pub(crate) struct Claims(Option<[i64; 2]>);
+
+impl Claims {
+    pub(crate) fn may_be(&self, epoch: i64) -> bool {
+        self.0.is_none_or(|ours| ours.contains(&epoch))
+    }
+
+    pub(crate) fn latest(&self) -> i64 {
+        self.0.map_or(0, |[_, latest]| latest)
+    }
+}
+
+fn after(epoch: i64) -> i64 {
+    // Up to 2^31, and so there are 2^32 claims to come.
+    let step = i64::from(u32::try_from(RandomState::new().build_hasher().finish() >> 33).unwrap_or(0));
+    epoch.saturating_add(1 + step)
+}
+
+/// The progress table of a sink, for one stream.
+#[derive(Debug)]
+pub(crate) struct ProgressTable {
+    store: Store,
+    engine: Engine,
+    location: String,
+    stream: StreamName,
+}
+
+const COLUMNS: [&str; 8] = ["epoch", "incarnation", "position", "seq", "row_count", "chain", "committed_at", "closed"];
+
+impl ProgressTable {
+    pub(crate) fn new(sink: &ServerInfo, stream: &StreamName) -> Self {
+        Self {
+            store: Store::new(sink, Own::Progress),
+            engine: sink.engine,
+            location: sink.location.clone(),
+            stream: stream.clone(),
+        }
+    }
+
+    /// How a transaction begins.
+    pub(crate) fn begin(&self) -> &'static str {
+        begin(self.engine)
+    }
+
+    pub(crate) fn insert(&self, progress: &Progress) -> String {
+        let mut cells = vec![("stream", text(self.stream.as_str()))];
+        cells.extend(cells_of(progress));
+        self.store.insert(&cells)
+    }
+
+    /// Advances the row from exactly `from`; finds one row or the stream is lost
+    /// to another process.
+    pub(crate) fn advance(&self, from: &Progress, to: &Progress) -> String {
+        let found = [
+            ("stream", text(self.stream.as_str())),
+            ("epoch", Value::Int(from.epoch)),
+            ("seq", Value::Int(from.seq)),
+            ("position", text(&from.position.0)),
+            ("incarnation", text(&from.incarnation)),
+            ("closed", Value::Int(0)),
+        ];
+        self.store.update(&found, &cells_of(to))
+    }
+
+    pub(crate) fn delete(&self) -> String {
+        format!("DELETE FROM {} WHERE {}", self.store.name(), self.store.is("stream", &text(self.stream.as_str())))
+    }
+
+    /// Reads the row and keeps it locked until the transaction ends. Waits for
+    /// whoever holds it: a server that still finishes what a killed client sent.
+    fn select(&self) -> String {
+        let columns: Vec<String> =
+            COLUMNS.iter().map(|name| switchback_engines::sql::name(self.engine, name)).collect();
+        let lock = match self.engine {
+            Engine::Postgres | Engine::MySql => " FOR UPDATE",
+            Engine::Sqlite | Engine::SqlServer | Engine::MongoDb => "",
+        };
+        let stream = self.store.is("stream", &text(self.stream.as_str()));
+        format!("SELECT {} FROM {} WHERE {stream}{lock}", columns.join(", "), self.store.name())
+    }
+
+    /// The row as it is, under a lock that is let go of again.
+    ///
+    /// # Errors
+    /// [`Error::NotArmed`] when there is none.
+    pub(crate) async fn read(&self, writer: &mut dyn Writer) -> Result<Progress> {
+        let read = self.locked(writer).await;
+        self.end(writer, "ROLLBACK").await?;
+        read
+    }
+
+    /// Takes the stream over: raises the epoch, so that no older process can
+    /// advance the row any more.
+    ///
+    /// `claims`: what this process has claimed before. When that is not there any
+    /// more, somebody else has taken the stream over since.
+    pub(crate) async fn claim(&self, writer: &mut dyn Writer, claims: &mut Claims) -> Result<Progress> {
+        let from = match self.locked(writer).await {
+            Ok(from) => from,
+            Err(error) => {
+                // What fails now failed for the reason that is reported.
+                let _ = self.end(writer, "ROLLBACK").await;
+                return Err(error);
+            }
+        };
+        if from.closed {
+            self.end(writer, "ROLLBACK").await?;
+            return Err(Error::Closed { stream: self.stream.clone() });
+        }
+        let fenced = || Error::Fenced { stream: self.stream.clone(), ours: claims.latest(), theirs: from.epoch };
+        if !claims.may_be(from.epoch) {
+            self.end(writer, "ROLLBACK").await?;
+            return Err(fenced());
+        }
+        let to = Progress { epoch: after(from.epoch), ..from.clone() };
+        let outcomes = writer.run(&[self.advance(&from, &to)]).await.map_err(|failed| failed.error)?;
+        if outcomes.first().is_none_or(|outcome| outcome.affected != 1) {
+            self.end(writer, "ROLLBACK").await?;
+            return Err(fenced());
+        }
+        *claims = Claims(Some([from.epoch, to.epoch]));
+        self.end(writer, "COMMIT").await?;
+        reached("after-takeover");
+        *claims = Claims(Some([to.epoch; 2]));
+        Ok(to)
+    }
+
+    async fn locked(&self, writer: &mut dyn Writer) -> Result<Progress> {
+        let statements = [self.begin().to_owned(), self.select()];
+        let outcomes = writer.run(&statements).await.map_err(|failed| self.not_locked(failed.error))?;
+        let row = outcomes.into_iter().nth(1).and_then(|outcome| outcome.rows.into_iter().next());
+        let row = row.ok_or_else(|| Error::NotArmed { stream: self.stream.clone(), sink: self.location.clone() })?;
+        parse(row).ok_or_else(|| Error::State { what: format!("the progress of `{}`", self.stream) })
+    }
+
+    fn not_locked(&self, error: switchback_engines::Error) -> Error {
+        if timed_out(&error) { Error::Busy { stream: self.stream.clone(), source: error } } else { error.into() }
+    }
+
+    async fn end(&self, writer: &mut dyn Writer, how: &str) -> Result<()> {
+        writer.run(&[how.to_owned()]).await.map_err(|failed| failed.error)?;
+        Ok(())
+    }
+}
+
+pub(crate) fn begin(engine: Engine) -> &'static str {
+    match engine {
+        // Otherwise the write lock is taken late, and refused if another has written by then.
+        Engine::Sqlite => "BEGIN IMMEDIATE",
+        Engine::MySql => "START TRANSACTION",
+        Engine::Postgres | Engine::SqlServer | Engine::MongoDb => "BEGIN",
+    }
+}
+
+fn cells_of(progress: &Progress) -> [(&'static str, OwnedValue); 8] {
+    [
+        ("epoch", Value::Int(progress.epoch)),
+        ("incarnation", text(&progress.incarnation)),
+        ("position", text(&progress.position.0)),
+        ("seq", Value::Int(progress.seq)),
+        ("row_count", Value::Int(progress.rows)),
+        ("chain", text(&progress.chain)),
+        ("committed_at", Value::Int(progress.committed_at)),
+        ("closed", Value::Int(i64::from(progress.closed))),
+    ]
+}
+
+fn parse(row: Vec<Option<String>>) -> Option<Progress> {
+    let [epoch, incarnation, position, seq, rows, chain, committed_at, closed] =
+        <[Option<String>; 8]>::try_from(row).ok()?;
+    Some(Progress {
+        epoch: epoch?.parse().ok()?,
+        incarnation: incarnation?,
+        position: Position(position?),
+        seq: seq?.parse().ok()?,
+        rows: rows?.parse().ok()?,
+        chain: chain?,
+        committed_at: committed_at?.parse().ok()?,
+        closed: closed? != "0",
+    })
+}

@@ -1,0 +1,226 @@
+//! Whole transactions on their way to the sink.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read as _, Seek as _, Write as _};
+use std::path::Path;
+
+use switchback_engines::fit::Unfit;
+use switchback_engines::{Image, Position};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::codec;
+use crate::error::{Error, Result};
+
+/// A change in the sink's own terms: a cell for each column of
+/// [`crate::plan::Mapped::columns`].
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RowChange {
+    /// In [`crate::plan::Plan::tables`].
+    pub(crate) table: usize,
+    pub(crate) op: Op,
+    /// A value that the sink's column can't hold; the first of them. The images
+    /// then have no value there.
+    pub(crate) unfit: Option<Unfit>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Op {
+    Insert {
+        new: Image,
+    },
+    Update {
+        old: Option<Image>,
+        new: Image,
+    },
+    Delete {
+        old: Image,
+    },
+    /// With the tables that the same statement emptied.
+    Truncate {
+        with: Vec<usize>,
+    },
+}
+
+impl Op {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Insert { .. } => "insert",
+            Self::Update { .. } => "update",
+            Self::Delete { .. } => "delete",
+            Self::Truncate { .. } => "truncate",
+        }
+    }
+}
+
+impl RowChange {
+    /// Another change of the same table.
+    pub(crate) fn with(&self, op: Op) -> Self {
+        Self { table: self.table, op, unfit: None }
+    }
+
+    /// About how much memory it takes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        const BASE: usize = 128;
+        let image = |image: &Image| -> usize {
+            image.iter().map(|cell| cell.as_ref().map_or(0, |v| v.size_bytes()).max(56)).sum()
+        };
+        BASE + match &self.op {
+            Op::Insert { new } => image(new),
+            Op::Update { old, new } => old.as_ref().map_or(0, image) + image(new),
+            Op::Delete { old } => image(old),
+            Op::Truncate { with } => with.len() * 8,
+        }
+    }
+}
+
+/// A transaction of the origin, without what is not for the sink.
+#[derive(Debug)]
+pub(crate) struct Transaction {
+    /// Where it ends.
+    pub(crate) position: Position,
+    /// By the origin's clock, microseconds since 1970-01-01 UTC.
+    pub(crate) committed_at: i64,
+    pub(crate) changes: Changes,
+    /// Of all changes, for the chain.
+    pub(crate) digest: [u8; 32],
+    pub(crate) bytes: usize,
+    /// The room that it takes while it waits.
+    pub(crate) _room: Option<OwnedSemaphorePermit>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Changes {
+    Memory(Vec<RowChange>),
+    Spilled(Spilled),
+}
+
+impl Changes {
+    pub(crate) fn count(&self) -> u64 {
+        match self {
+            Self::Memory(changes) => changes.len() as u64,
+            Self::Spilled(spilled) => spilled.count,
+        }
+    }
+}
+
+/// Changes in a file without a name: gone with the process, however it ends.
+#[derive(Debug)]
+pub(crate) struct Spilled {
+    file: File,
+    count: u64,
+}
+
+/// A spilled transaction is taken back in pieces of about so many bytes.
+pub(crate) const PIECE_BYTES: usize = 4 << 20;
+
+fn failed(source: std::io::Error) -> Error {
+    Error::File { what: "keeping a large transaction on disk", source }
+}
+
+impl Spilled {
+    /// Reads it from the beginning.
+    pub(crate) fn reader(&self) -> Result<SpillReader> {
+        let mut file = self.file.try_clone().map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        Ok(SpillReader { input: BufReader::with_capacity(1 << 18, file), left: self.count })
+    }
+}
+
+pub(crate) struct SpillReader {
+    input: BufReader<File>,
+    left: u64,
+}
+
+impl SpillReader {
+    /// The next changes, none at the end.
+    pub(crate) fn piece(&mut self) -> Result<Vec<RowChange>> {
+        let mut piece = Vec::new();
+        let mut bytes = 0;
+        while self.left > 0 && bytes < PIECE_BYTES {
+            let mut len = [0; 8];
+            self.input.read_exact(&mut len).map_err(failed)?;
+            let mut packed = vec![0; usize::try_from(u64::from_le_bytes(len)).unwrap_or(usize::MAX)];
+            self.input.read_exact(&mut packed).map_err(failed)?;
+            let change = codec::decode(&packed)
+                .ok_or_else(|| Error::State { what: "a large transaction that was kept on disk".to_owned() })?;
+            bytes += change.size_bytes();
+            self.left -= 1;
+            piece.push(change);
+        }
+        Ok(piece)
+    }
+}
+
+/// Takes the changes of one transaction, at first in memory.
+#[derive(Debug)]
+pub(crate) struct Builder<'a> {
+    dir: &'a Path,
+    bytes_max: usize,
+    memory: Vec<RowChange>,
+    bytes: usize,
+    spill: Option<(BufWriter<File>, u64)>,
+    hasher: blake3::Hasher,
+    packed: Vec<u8>,
+}
+
+impl<'a> Builder<'a> {
+    pub(crate) fn new(dir: &'a Path, bytes_max: usize) -> Self {
+        Self {
+            dir,
+            bytes_max,
+            memory: Vec::new(),
+            bytes: 0,
+            spill: None,
+            hasher: blake3::Hasher::new(),
+            packed: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.memory.is_empty() && self.spill.is_none()
+    }
+
+    pub(crate) fn push(&mut self, change: RowChange) -> Result<()> {
+        self.packed.clear();
+        codec::encode(&change, &mut self.packed);
+        self.hasher.update(&(self.packed.len() as u64).to_le_bytes());
+        self.hasher.update(&self.packed);
+        if let Some((file, count)) = &mut self.spill {
+            *count += 1;
+            return write(file, &self.packed);
+        }
+        self.bytes += change.size_bytes();
+        self.memory.push(change);
+        if self.bytes <= self.bytes_max {
+            return Ok(());
+        }
+        let mut file = BufWriter::with_capacity(1 << 18, tempfile::tempfile_in(self.dir).map_err(failed)?);
+        let count = self.memory.len() as u64;
+        for change in self.memory.drain(..) {
+            self.packed.clear();
+            codec::encode(&change, &mut self.packed);
+            write(&mut file, &self.packed)?;
+        }
+        self.memory = Vec::new();
+        self.bytes = 0;
+        self.spill = Some((file, count));
+        Ok(())
+    }
+
+    pub(crate) fn finish(self, position: Position, committed_at: i64) -> Result<Transaction> {
+        let changes = match self.spill {
+            None => Changes::Memory(self.memory),
+            Some((file, count)) => {
+                let file = file.into_inner().map_err(|e| failed(e.into_error()))?;
+                Changes::Spilled(Spilled { file, count })
+            }
+        };
+        let digest = *self.hasher.finalize().as_bytes();
+        Ok(Transaction { position, committed_at, changes, digest, bytes: self.bytes, _room: None })
+    }
+}
+
+fn write(file: &mut BufWriter<File>, packed: &[u8]) -> Result<()> {
+    file.write_all(&(packed.len() as u64).to_le_bytes()).map_err(failed)?;
+    file.write_all(packed).map_err(failed)
+}

@@ -1,0 +1,22 @@
+//! Thirty kills of every stream; `benches` has the long run.
+
+use crate::harness::end::{ALL, On};
+use crate::harness::killing::survives;
+
+const KILLS: usize = 30;
+
+async fn to_everywhere(from: On, seed: u64) {
+    for (n, to) in ALL.into_iter().enumerate() {
+        let survived = survives(from, to, KILLS, seed + n as u64).await;
+        eprintln!(
+            "{from:?} to {to:?}: {} kills, {} transactions, {} looks",
+            survived.kills, survived.transactions, survived.looks
+        );
+        assert!(survived.transactions > 0 && survived.looks > 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_postgres() {
+    to_everywhere(On::Postgres, 100).await;
+}
