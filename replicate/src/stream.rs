@@ -15,11 +15,13 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::apply::{Applied, Applier, Group, dead_letters};
+use crate::apply::{Applied, Applier, Group};
 use crate::assemble::{Assembler, Item};
-use crate::careful;
+use crate::dead_letters::Letters;
+use crate::doings;
 use crate::error::{Error, Result};
 use crate::failpoint::reached;
+use crate::held;
 use crate::own::{self, Own, Store};
 use crate::plan::Plan;
 use crate::progress::{Progress, ProgressTable};
@@ -31,9 +33,9 @@ use crate::transaction::{Changes, Transaction};
 /// A stream, running or not.
 pub struct Stream {
     origin: Arc<dyn Endpoint>,
-    sink: Arc<dyn Endpoint>,
-    spec: Arc<Spec>,
-    plan: Arc<Plan>,
+    pub(crate) sink: Arc<dyn Endpoint>,
+    pub(crate) spec: Arc<Spec>,
+    pub(crate) plan: Arc<Plan>,
 }
 
 /// Between two tries to reach an end that was lost.
@@ -69,9 +71,10 @@ impl Stream {
             }
             writer.close().await?;
         }
+        let mut writer = self.sink.writer(&self.writer_options()).await?;
+        doings::refuse(writer.as_mut(), &self.plan).await?;
         let armed = self.origin.arm(&self.request().await?).await?;
         reached("after-arm");
-        let mut writer = self.sink.writer(&self.writer_options()).await?;
         let table = ProgressTable::new(self.sink.info(), &self.spec.name);
         let first = Progress::first(&armed.incarnation, &armed.position);
         writer.run(&[table.insert(&first)]).await.map_err(|failed| failed.error)?;
@@ -192,19 +195,16 @@ impl Stream {
         let progress = table.claim(writer.as_mut(), *epoch).await?;
         *epoch = Some(progress.epoch);
         reached("after-takeover");
-        let store = dead_letters(info);
-        let held = careful::held(writer.as_mut(), &store, info.engine, &self.spec.name, &self.plan).await?;
+        doings::refuse(writer.as_mut(), &self.plan).await?;
+        let letters = Letters::new(info, &self.spec.name);
+        let held = held::load(writer.as_mut(), &letters, &self.plan).await?;
         let capture = self.origin.capture(&request, &progress.position, &progress.incarnation).await?;
         let applier = Applier {
             plan: Arc::clone(&self.plan),
-            dialect: Dialect {
-                engine: info.engine,
-                flavor: info.flavor,
-                check_before: self.spec.settings.check_before,
-            },
+            dialect: self.dialect(),
             policies: self.spec.settings.policies.clone(),
             table,
-            dead_letters: store,
+            letters,
             stream: self.spec.name.clone(),
             writer,
             progress,
@@ -227,7 +227,13 @@ impl Stream {
         Ok(CaptureRequest { stream: self.spec.name.clone(), tables })
     }
 
-    fn writer_options(&self) -> WriterOptions {
+    /// How the sink's rows are written.
+    pub(crate) fn dialect(&self) -> Dialect {
+        let info = self.sink.info();
+        Dialect { engine: info.engine, flavor: info.flavor, check_before: self.spec.settings.check_before }
+    }
+
+    pub(crate) fn writer_options(&self) -> WriterOptions {
         WriterOptions {
             application_name: format!("switchback {}", self.spec.name),
             lock_timeout: self.spec.settings.lock_timeout,

@@ -98,6 +98,12 @@ impl End {
 
 async fn execute(home: &Home, script: &str) {
     match home {
+        // The tests' account and the tool's schema have one name, and a schema of
+        // one's own name is where an account's tables are made.
+        Home::Server(database) if database.url().starts_with("postgres") => {
+            let script = format!("SET search_path = public; {script}");
+            database.execute(&script).await.unwrap_or_else(|e| panic!("{e:?}"));
+        }
         Home::Server(database) => database.execute(script).await.unwrap_or_else(|e| panic!("{e:?}")),
         Home::File { path, .. } => {
             use sqlx::ConnectOptions as _;

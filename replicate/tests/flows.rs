@@ -24,7 +24,8 @@ pub(crate) fn opposite(name: &str) -> Option<StreamName> {
 pub(crate) async fn pairs(origin: &Arc<dyn Endpoint>, sink: &Arc<dyn Endpoint>) -> Vec<TablePair> {
     let mut pairs = Vec::new();
     for reference in origin.tables().await.unwrap() {
-        let there = sink.tables().await.unwrap().into_iter().find(|t| t.name == reference.name).unwrap();
+        let there = sink.tables().await.unwrap().into_iter().find(|t| t.name == reference.name);
+        let there = there.unwrap_or_else(|| panic!("{} has no table {reference}", sink.info().location));
         let origin = origin.describe(&reference).await.unwrap().unwrap();
         pairs.push(TablePair::new(origin, sink.describe(&there).await.unwrap().unwrap()));
     }
