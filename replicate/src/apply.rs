@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use switchback_engines::{Class, Position, Violation, Writer};
+use switchback_engines::{Class, Position, QueryFault, Violation, Writer};
 
-use crate::careful::{Careful, is_again};
+use crate::careful::Careful;
 use crate::conflict::Policies;
 use crate::dead_letters::Letters;
 use crate::error::{Error, Result};
@@ -99,6 +99,8 @@ pub(crate) struct Applier {
     /// As the sink has it.
     pub(crate) progress: Progress,
     pub(crate) held: Held,
+    /// Transactions of the sink that nobody has been told of.
+    pub(crate) commits: u64,
 }
 
 impl Applier {
@@ -184,6 +186,7 @@ impl Applier {
             match self.attempt(&to, &way).await {
                 Ok(put_aside) => {
                     self.progress = to;
+                    self.commits += 1;
                     return Ok(Some(put_aside));
                 }
                 Err(Failure::Unfit) => return Ok(None),
@@ -296,7 +299,8 @@ impl Applier {
         if self.roll_back().await.is_err() {
             return Err(Failure::Stop(error));
         }
-        Err(if is_again(&error) { Failure::Again(error) } else { Failure::Stop(error) })
+        let again = matches!(&error, Error::Engine(error) if timed_out(error));
+        Err(if again { Failure::Again(error) } else { Failure::Stop(error) })
     }
 
     /// The progress row is not as we left it.
@@ -340,9 +344,15 @@ impl Applier {
         match failed.violation {
             Some(Violation::Deadlock) => Failure::Again(failed.error.into()),
             Some(_) => Failure::Unfit,
+            None if timed_out(&failed.error) => Failure::Again(failed.error.into()),
             None => Failure::Stop(failed.error.into()),
         }
     }
+}
+
+/// No lock in time, or cancelled by somebody.
+pub(crate) fn timed_out(error: &switchback_engines::Error) -> bool {
+    matches!(error, switchback_engines::Error::Query { fault: QueryFault::TimedOut, .. })
 }
 
 fn applied(transactions: &[Transaction]) -> Applied {

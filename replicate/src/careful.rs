@@ -407,11 +407,6 @@ pub(crate) fn again(error: switchback_engines::Error) -> Error {
     })
 }
 
-/// Whether a transaction that ended so may succeed if it is made again.
-pub(crate) fn is_again(error: &Error) -> bool {
-    matches!(error, Error::Engine(switchback_engines::Error::Query { fault: QueryFault::TimedOut, .. }))
-}
-
 /// What the server said, without values, for a dead letter.
 fn cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;

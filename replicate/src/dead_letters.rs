@@ -47,7 +47,7 @@ impl Stream {
     /// wait and those that are kept as evidence until they are exported.
     pub async fn dead_letters(&self, after: i64, limit: usize) -> Result<Vec<DeadLetter>> {
         let letters = Letters::new(self.sink.info(), &self.spec.name);
-        let mut writer = self.sink.writer(&self.writer_options()).await?;
+        let mut writer = self.writer(&self.sink).await?;
         let page = letters.page(writer.as_mut(), after, limit, "1 = 1").await?;
         writer.close().await?;
         Ok(page)

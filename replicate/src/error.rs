@@ -19,6 +19,15 @@ pub enum Error {
     #[error("the stream `{stream}` was taken over by another process (epoch {ours}, now {theirs})")]
     Fenced { stream: StreamName, ours: i64, theirs: i64 },
 
+    /// The progress row stayed locked: by a process that was stopped in the middle
+    /// of a transaction, or by a server that still commits one.
+    #[error("another session keeps the progress of the stream `{stream}` locked")]
+    Busy {
+        stream: StreamName,
+        #[source]
+        source: switchback_engines::Error,
+    },
+
     #[error("the stream `{stream}` is closed")]
     Closed { stream: StreamName },
 
@@ -54,6 +63,7 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Engine(error) => error.class(),
+            Self::Busy { .. } => Class::Transient,
             Self::Fenced { .. } | Self::Closed { .. } | Self::NotArmed { .. } | Self::Plan { .. } => Class::Operator,
             Self::Conflict(_) | Self::File { .. } | Self::Archive(_) => Class::Operator,
             Self::State { .. } => Class::Permanent,
@@ -64,6 +74,7 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Engine(error) => error.hint(),
+            Self::Busy { .. } => Some("end the process that has it, or let its transaction end"),
             Self::Fenced { .. } => Some("only one process may run a stream; end the one that is not wanted"),
             Self::Closed { .. } => Some("it was closed by a cutover; open it again from there"),
             Self::NotArmed { .. } => Some("arm the stream first"),

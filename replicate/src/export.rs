@@ -50,7 +50,7 @@ impl Stream {
     /// was cut off is finished first, and has to be given the same archive.
     pub async fn export_dead_letters(&self, archive: Arc<dyn LetterArchive>) -> Result<Exported> {
         let letters = Letters::new(self.sink.info(), &self.spec.name);
-        let mut writer = self.sink.writer(&self.writer_options()).await?;
+        let mut writer = self.writer(&self.sink).await?;
         let begin = progress::begin(self.dialect().engine);
         let mut export = Export { letters, archive, begin, exported: Exported::default() };
         loop {

@@ -57,7 +57,8 @@
 //!   [`held`]: what waits behind them; [`replay`]: making them after all;
 //!   [`export`]: keeping them elsewhere.
 //! - [`doings`]: tables of the sink that would do something by themselves.
-//! - [`stream`]: the three at work, heartbeats, status.
+//! - [`stream`]: the three at work, heartbeats, status; [`patient`]: no end is
+//!   waited for without end.
 //!
 //! Without the feature `run` this crate is its result types, which `reports` builds
 //! on.
@@ -88,6 +89,8 @@ mod letter;
 mod net;
 #[cfg(feature = "run")]
 mod own;
+#[cfg(feature = "run")]
+mod patient;
 #[cfg(feature = "run")]
 mod plan;
 #[cfg(feature = "run")]

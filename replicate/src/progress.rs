@@ -1,8 +1,12 @@
 //! The progress row: what the sink has, and who may add to it.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
 use switchback_engines::{Engine, OwnedValue, Position, ServerInfo, StreamName, Value, Writer};
 
+use crate::apply::timed_out;
 use crate::error::{Error, Result};
+use crate::failpoint::reached;
 use crate::own::{Own, Store, text};
 use crate::transaction::Transaction;
 
@@ -58,6 +62,30 @@ impl Progress {
             ..self.clone()
         }
     }
+}
+
+/// Under which epochs a process may find a stream that it has claimed itself.
+///
+/// Two, for the answer to a claim may be lost: the one before it, and the one
+/// that it made. An epoch grows by a number that nobody else would take, so that
+/// the claim of another process is never mistaken for ours.
+#[derive(Debug, Default)]
+pub(crate) struct Claims(Option<[i64; 2]>);
+
+impl Claims {
+    pub(crate) fn may_be(&self, epoch: i64) -> bool {
+        self.0.is_none_or(|ours| ours.contains(&epoch))
+    }
+
+    pub(crate) fn latest(&self) -> i64 {
+        self.0.map_or(0, |[_, latest]| latest)
+    }
+}
+
+fn after(epoch: i64) -> i64 {
+    // Up to 2^31, and so there are 2^32 claims to come.
+    let step = i64::from(u32::try_from(RandomState::new().build_hasher().finish() >> 33).unwrap_or(0));
+    epoch.saturating_add(1 + step)
 }
 
 /// The progress table of a sink, for one stream.
@@ -136,9 +164,9 @@ impl ProgressTable {
     /// Takes the stream over: raises the epoch, so that no older process can
     /// advance the row any more.
     ///
-    /// `ours`: the epoch that this process has claimed before. When it is not
-    /// there any more, somebody else has taken the stream over since.
-    pub(crate) async fn claim(&self, writer: &mut dyn Writer, ours: Option<i64>) -> Result<Progress> {
+    /// `claims`: what this process has claimed before. When that is not there any
+    /// more, somebody else has taken the stream over since.
+    pub(crate) async fn claim(&self, writer: &mut dyn Writer, claims: &mut Claims) -> Result<Progress> {
         let from = match self.locked(writer).await {
             Ok(from) => from,
             Err(error) => {
@@ -151,22 +179,34 @@ impl ProgressTable {
             self.end(writer, "ROLLBACK").await?;
             return Err(Error::Closed { stream: self.stream.clone() });
         }
-        if let Some(ours) = ours.filter(|ours| *ours != from.epoch) {
+        let fenced = || Error::Fenced { stream: self.stream.clone(), ours: claims.latest(), theirs: from.epoch };
+        if !claims.may_be(from.epoch) {
             self.end(writer, "ROLLBACK").await?;
-            return Err(Error::Fenced { stream: self.stream.clone(), ours, theirs: from.epoch });
+            return Err(fenced());
         }
-        let to = Progress { epoch: from.epoch.saturating_add(1), ..from.clone() };
-        let statements = [self.advance(&from, &to), "COMMIT".to_owned()];
-        writer.run(&statements).await.map_err(|failed| failed.error)?;
+        let to = Progress { epoch: after(from.epoch), ..from.clone() };
+        let outcomes = writer.run(&[self.advance(&from, &to)]).await.map_err(|failed| failed.error)?;
+        if outcomes.first().is_none_or(|outcome| outcome.affected != 1) {
+            self.end(writer, "ROLLBACK").await?;
+            return Err(fenced());
+        }
+        *claims = Claims(Some([from.epoch, to.epoch]));
+        self.end(writer, "COMMIT").await?;
+        reached("after-takeover");
+        *claims = Claims(Some([to.epoch; 2]));
         Ok(to)
     }
 
     async fn locked(&self, writer: &mut dyn Writer) -> Result<Progress> {
         let statements = [self.begin().to_owned(), self.select()];
-        let outcomes = writer.run(&statements).await.map_err(|failed| failed.error)?;
+        let outcomes = writer.run(&statements).await.map_err(|failed| self.not_locked(failed.error))?;
         let row = outcomes.into_iter().nth(1).and_then(|outcome| outcome.rows.into_iter().next());
         let row = row.ok_or_else(|| Error::NotArmed { stream: self.stream.clone(), sink: self.location.clone() })?;
         parse(row).ok_or_else(|| Error::State { what: format!("the progress of `{}`", self.stream) })
+    }
+
+    fn not_locked(&self, error: switchback_engines::Error) -> Error {
+        if timed_out(&error) { Error::Busy { stream: self.stream.clone(), source: error } } else { error.into() }
     }
 
     async fn end(&self, writer: &mut dyn Writer, how: &str) -> Result<()> {

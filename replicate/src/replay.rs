@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use switchback_engines::{StreamName, Violation, Writer};
 
-use crate::careful::{Careful, Misfit, again, is_again};
+use crate::apply::timed_out;
+use crate::careful::{Careful, Misfit, again};
 use crate::codec::{Strict, Unreadable, decode_letter};
 use crate::conflict::ConflictClass;
 use crate::dead_letters::Letters;
@@ -20,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::failpoint::reached;
 use crate::held::{Held, Holding, unreadable};
 use crate::letter::DeadLetter;
-use crate::progress::{Progress, ProgressTable};
+use crate::progress::{Claims, Progress, ProgressTable};
 use crate::stream::Stream;
 use crate::transaction::RowChange;
 
@@ -97,9 +98,9 @@ impl Stream {
     }
 
     async fn take_over(&self) -> Result<Session> {
-        let mut writer = self.sink.writer(&self.writer_options()).await?;
+        let mut writer = self.writer(&self.sink).await?;
         let table = ProgressTable::new(self.sink.info(), &self.spec.name);
-        let progress = table.claim(writer.as_mut(), None).await?;
+        let progress = table.claim(writer.as_mut(), &mut Claims::default()).await?;
         let stream = self.spec.name.clone();
         let letters = Letters::new(self.sink.info(), &stream);
         Ok(Session { writer, table, progress, letters, stream })
@@ -161,7 +162,7 @@ impl Stream {
                     session.roll_back().await?;
                     return Ok(Some(misfit));
                 }
-                Err(error) if is_again(&error) && tries < TRIES => {
+                Err(Error::Engine(error)) if timed_out(&error) && tries < TRIES => {
                     session.roll_back().await?;
                     tokio::time::sleep(PAUSE).await;
                 }

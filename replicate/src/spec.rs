@@ -53,14 +53,23 @@ pub struct Settings {
     pub waiting_bytes: usize,
     /// Where such transactions go.
     pub spill_dir: PathBuf,
-    /// How often the origin is written to, so that lag can be told and its log
-    /// let go of while nothing else happens there; `None` for never.
+    /// How often the origin is written to, so that lag can be told, its log let
+    /// go of while nothing else happens there, and an origin noticed that has
+    /// gone silent; `None` for never.
     pub heartbeat: Option<Duration>,
     /// How long an end may be away before the stream gives up.
     pub patience: Duration,
     /// A statement that waits longer for a lock of the sink fails, and is tried
     /// again.
     pub lock_timeout: Duration,
+    /// A transaction of ours that says nothing for this long is ended by the
+    /// server, so that a process that was stopped doesn't keep its locks. Shorter
+    /// than `lock_timeout`, or who takes over gives up first.
+    pub idle_timeout: Duration,
+    /// An end that answers nothing for this long is taken for lost, as if it had
+    /// closed the connection. Longer than `lock_timeout`, and than any statement
+    /// of a group takes.
+    pub answer_timeout: Duration,
     /// Whether an update also checks the values that it replaces, where the
     /// origin's log has them.
     pub check_before: bool,
@@ -78,6 +87,8 @@ impl Default for Settings {
             heartbeat: Some(Duration::from_secs(1)),
             patience: Duration::from_secs(60),
             lock_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(15),
+            answer_timeout: Duration::from_secs(120),
             check_before: true,
         }
     }

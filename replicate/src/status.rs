@@ -12,6 +12,9 @@ pub struct Status {
     /// Transactions and changes applied since the process started.
     pub transactions: u64,
     pub rows: u64,
+    /// Transactions of the sink that these were applied in, or that saved a
+    /// position: what the opposite stream has to drop.
+    pub commits: u64,
     /// Transactions of the opposite stream that were dropped.
     pub own_dropped: u64,
     /// Letters written: changes put aside, and what was overwritten.

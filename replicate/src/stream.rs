@@ -23,8 +23,9 @@ use crate::error::{Error, Result};
 use crate::failpoint::reached;
 use crate::held;
 use crate::own::{self, Own, Store};
+use crate::patient::{Patient, in_time};
 use crate::plan::Plan;
-use crate::progress::{Progress, ProgressTable};
+use crate::progress::{Claims, Progress, ProgressTable};
 use crate::render::Dialect;
 use crate::spec::Spec;
 use crate::status::Status;
@@ -65,13 +66,13 @@ impl Stream {
     /// progress row: from here on nothing is missed.
     pub async fn arm(&self) -> Result<Armed> {
         for end in [&self.origin, &self.sink] {
-            let mut writer = end.writer(&self.writer_options()).await?;
+            let mut writer = self.writer(end).await?;
             for statement in own::create(end.info().engine) {
                 writer.run(&[statement]).await.map_err(|failed| failed.error)?;
             }
             writer.close().await?;
         }
-        let mut writer = self.sink.writer(&self.writer_options()).await?;
+        let mut writer = self.writer(&self.sink).await?;
         doings::refuse(writer.as_mut(), &self.plan).await?;
         let armed = self.origin.arm(&self.request().await?).await?;
         reached("after-arm");
@@ -85,7 +86,7 @@ impl Stream {
     /// Removes what [`Stream::arm`] made at the origin, and the progress row.
     pub async fn disarm(&self) -> Result<Vec<String>> {
         let done = self.origin.disarm(&self.request().await?).await?;
-        let mut writer = self.sink.writer(&self.writer_options()).await?;
+        let mut writer = self.writer(&self.sink).await?;
         let table = ProgressTable::new(self.sink.info(), &self.spec.name);
         writer.run(&[table.delete()]).await.map_err(|failed| failed.error)?;
         writer.close().await?;
@@ -94,7 +95,7 @@ impl Stream {
 
     /// What the sink has.
     pub async fn progress(&self) -> Result<Progress> {
-        let mut writer = self.sink.writer(&self.writer_options()).await?;
+        let mut writer = self.writer(&self.sink).await?;
         let progress = ProgressTable::new(self.sink.info(), &self.spec.name).read(writer.as_mut()).await?;
         writer.close().await?;
         Ok(progress)
@@ -113,14 +114,14 @@ impl Stream {
     /// The first one that trying again for [`crate::Settings::patience`] does not
     /// get over.
     pub async fn run(&self, stop: &CancellationToken, status: &watch::Sender<Status>) -> Result<()> {
-        let mut epoch = None;
+        let mut claims = Claims::default();
         let mut lost: Option<Instant> = None;
         let mut pause = RECONNECT_PAUSE;
         loop {
             let before = status.borrow().position.clone();
-            let Err(error) = self.session(stop, status, &mut epoch).await else { return Ok(()) };
+            let Err(error) = self.session(stop, status, &mut claims).await else { return Ok(()) };
             if error.class() != Class::Transient || stop.is_cancelled() {
-                return Err(error);
+                return Err(self.cause(error, &claims).await);
             }
             if status.borrow().position != before {
                 (lost, pause) = (None, RECONNECT_PAUSE);
@@ -137,14 +138,29 @@ impl Stream {
         }
     }
 
+    /// What ended the stream. An origin that notices by itself that somebody else
+    /// reads the log now has its own words for it; whether it is because the
+    /// stream was taken over is for the progress row to say.
+    async fn cause(&self, error: Error, claims: &Claims) -> Error {
+        if !matches!(&error, Error::Engine(switchback_engines::Error::Capture { .. })) {
+            return error;
+        }
+        match self.progress().await {
+            Ok(found) if !claims.may_be(found.epoch) => {
+                Error::Fenced { stream: self.spec.name.clone(), ours: claims.latest(), theirs: found.epoch }
+            }
+            _ => error,
+        }
+    }
+
     /// From one loss of an end to the next.
     async fn session(
         &self,
         stop: &CancellationToken,
         status: &watch::Sender<Status>,
-        epoch: &mut Option<i64>,
+        claims: &mut Claims,
     ) -> Result<()> {
-        let (mut applier, capture) = self.open(epoch).await?;
+        let (mut applier, capture) = self.open(claims).await?;
         let position = applier.progress.position.clone();
         status.send_modify(|status| status.position = Some(position.clone()));
         let (acknowledged, to_acknowledge) = watch::channel(position);
@@ -153,19 +169,29 @@ impl Stream {
 
         let mut stages = JoinSet::new();
         let beating = stop.child_token();
+        let ending = stop.child_token();
         stages.spawn(capturing(
             Arc::clone(&self.plan),
             Arc::clone(&self.spec),
             capture,
             items,
             to_acknowledge,
-            stop.clone(),
+            ending.clone(),
         ));
         stages.spawn(rendering(Arc::clone(&self.plan), Arc::clone(&self.spec), applier.dialect, captured, batches));
         if let Some(interval) = self.spec.settings.heartbeat {
-            let writer = self.origin.writer(&self.writer_options()).await?;
+            let writer = self.writer(&self.origin).await?;
             let store = Store::new(self.origin.info(), Own::Heartbeats);
-            stages.spawn(heartbeat(writer, store, Arc::clone(&self.spec), interval, beating.clone()));
+            let beats = heartbeat(writer, store, Arc::clone(&self.spec), interval, beating.clone());
+            stages.spawn(async move {
+                let ended = beats.await;
+                // An origin that can't be written to may be one whose log has gone
+                // silent without a word.
+                if ended.is_err() {
+                    ending.cancel();
+                }
+                ended
+            });
         }
 
         let applied = applying(&mut applier, &mut rendered, &acknowledged, status).await;
@@ -187,18 +213,17 @@ impl Stream {
     }
 
     /// Claims the stream, and opens both ends where it stands.
-    async fn open(&self, epoch: &mut Option<i64>) -> Result<(Applier, Box<dyn Capture>)> {
+    async fn open(&self, claims: &mut Claims) -> Result<(Applier, Box<dyn Capture>)> {
         let request = self.request().await?;
-        let mut writer = self.sink.writer(&self.writer_options()).await?;
+        let mut writer = self.writer(&self.sink).await?;
         let info = self.sink.info();
         let table = ProgressTable::new(info, &self.spec.name);
-        let progress = table.claim(writer.as_mut(), *epoch).await?;
-        *epoch = Some(progress.epoch);
-        reached("after-takeover");
+        let progress = table.claim(writer.as_mut(), claims).await?;
         doings::refuse(writer.as_mut(), &self.plan).await?;
         let letters = Letters::new(info, &self.spec.name);
         let held = held::load(writer.as_mut(), &letters, &self.plan).await?;
-        let capture = self.origin.capture(&request, &progress.position, &progress.incarnation).await?;
+        let opening = self.origin.capture(&request, &progress.position, &progress.incarnation);
+        let capture = self.asking(&self.origin, "beginning to follow the changes", opening).await?;
         let applier = Applier {
             plan: Arc::clone(&self.plan),
             dialect: self.dialect(),
@@ -209,6 +234,8 @@ impl Stream {
             writer,
             progress,
             held,
+            // The one by which the stream was claimed.
+            commits: 1,
         };
         Ok((applier, capture))
     }
@@ -218,7 +245,8 @@ impl Stream {
         let mut tables: Vec<Table> = self.spec.tables.iter().map(|pair| pair.origin.clone()).collect();
         for own in [Own::Progress, Own::Heartbeats] {
             let reference = own::reference(self.origin.info().engine, own);
-            let table = self.origin.describe(&reference).await?;
+            let describing = self.origin.describe(&reference);
+            let table = self.asking(&self.origin, "looking at our own tables", describing).await?;
             tables.push(table.ok_or_else(|| Error::NotArmed {
                 stream: self.spec.name.clone(),
                 sink: self.origin.info().location.clone(),
@@ -233,12 +261,24 @@ impl Stream {
         Dialect { engine: info.engine, flavor: info.flavor, check_before: self.spec.settings.check_before }
     }
 
-    pub(crate) fn writer_options(&self) -> WriterOptions {
-        WriterOptions {
+    pub(crate) async fn writer(&self, end: &Arc<dyn Endpoint>) -> Result<Box<dyn Writer>> {
+        let settings = &self.spec.settings;
+        let options = WriterOptions {
             application_name: format!("switchback {}", self.spec.name),
-            lock_timeout: self.spec.settings.lock_timeout,
-            ..WriterOptions::default()
-        }
+            lock_timeout: settings.lock_timeout,
+            idle_timeout: settings.idle_timeout,
+        };
+        let inner = self.asking(end, "opening a session", end.writer(&options)).await?;
+        Ok(Box::new(Patient { inner, location: end.info().location.clone(), timeout: settings.answer_timeout }))
+    }
+
+    async fn asking<T>(
+        &self,
+        end: &Arc<dyn Endpoint>,
+        what: &str,
+        asked: impl Future<Output = switchback_engines::Result<T>> + Send,
+    ) -> Result<T> {
+        Ok(in_time(&end.info().location, what, self.spec.settings.answer_timeout, asked).await?)
     }
 }
 
@@ -418,12 +458,13 @@ async fn applying(
 
 /// Lets the origin and whoever watches know what is durable now.
 fn tell(
-    applier: &Applier,
+    applier: &mut Applier,
     acknowledged: &watch::Sender<Position>,
     status: &watch::Sender<Status>,
     batch: &Batch,
     applied: Applied,
 ) {
+    let commits = std::mem::take(&mut applier.commits);
     let progress = &applier.progress;
     acknowledged.send_if_modified(|position| {
         let moved = *position != progress.position;
@@ -434,6 +475,7 @@ fn tell(
         status.position = Some(progress.position.clone());
         status.transactions += applied.transactions;
         status.rows += applied.rows;
+        status.commits += commits;
         status.dead_letters += applied.dead_letters;
         status.own_dropped += batch.own_dropped;
         status.heartbeat_written = batch.heartbeat.or(status.heartbeat_written);

@@ -14,9 +14,9 @@ use switchback_replicate::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::end::{ALL, End, On};
-use crate::flows::{Running, stream};
-use crate::judge::{same_tables, wait_for_same};
+use crate::harness::end::{ALL, End, On, ask};
+use crate::harness::judge::{same_tables, wait_for_same};
+use crate::harness::stage::{Running, stream_of_all as stream};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const LAST: &str = "SELECT COALESCE(MAX(n), 0) FROM marks";
@@ -116,7 +116,9 @@ const CASES: [Case; 9] = [
         change: "UPDATE ambiguous SET v = 'new' WHERE id = 1",
         operation: "update",
         key: "id=1",
-        mend: "DELETE FROM ambiguous WHERE id = 1; INSERT INTO ambiguous VALUES (1, 1, 10, 'one')",
+        mend: "CREATE TABLE keyed (id INT NOT NULL PRIMARY KEY, u INT UNIQUE, n INT, v VARCHAR(40)); \
+               INSERT INTO keyed SELECT DISTINCT * FROM ambiguous; DROP TABLE ambiguous; \
+               ALTER TABLE keyed RENAME TO ambiguous",
         in_the_way: Some(("v", "one")),
         overwrites: false,
     },
@@ -127,8 +129,9 @@ const CASES: [Case; 9] = [
         change: "UPDATE constrained SET n = 500 WHERE id = 1",
         operation: "update",
         key: "id=1",
-        mend: "DROP TABLE constrained; CREATE TABLE constrained (id INT NOT NULL PRIMARY KEY, u INT UNIQUE, n INT, \
-               v VARCHAR(40)); INSERT INTO constrained VALUES (1, 1, 10, 'one'), (2, 2, 21, 'two'), (3, 3, 30, 'three')",
+        mend: "CREATE TABLE copy (id INT NOT NULL PRIMARY KEY, u INT UNIQUE, n INT, v VARCHAR(40)); \
+               INSERT INTO copy SELECT * FROM constrained; DROP TABLE constrained; \
+               ALTER TABLE copy RENAME TO constrained",
         in_the_way: None,
         overwrites: false,
     },
@@ -215,12 +218,12 @@ async fn conflict(stream: &Stream) -> Conflict {
 
 async fn count(end: &End, query: &str) -> String {
     let mut writer = end.writer().await;
-    end.ask(writer.as_mut(), query).await.unwrap()
+    ask(writer.as_mut(), query).await.unwrap().unwrap()
 }
 
 async fn stops_and_goes_on(from: On, to: On) {
     let (origin, sink) = ends(from, to).await;
-    let mut one = stream(&origin, &sink, "forward", settings(Policy::Stop)).await;
+    let mut one = stream(&origin, &sink, settings(Policy::Stop)).await;
     one.arm().await.unwrap_or_else(|e| panic!("{e:?}"));
     for (i, case) in CASES.iter().enumerate() {
         let what = format!("{:?} at {to:?}", case.class);
@@ -254,8 +257,8 @@ async fn stops_and_goes_on(from: On, to: On) {
 
         case.mend(&sink).await;
         // The sink's table may have another description now.
-        one = stream(&origin, &sink, "forward", settings(Policy::Stop)).await;
-        let running = Running::start(stream(&origin, &sink, "forward", settings(Policy::Stop)).await);
+        one = stream(&origin, &sink, settings(Policy::Stop)).await;
+        let running = Running::start(stream(&origin, &sink, settings(Policy::Stop)).await);
         wait_for_same(&origin, &sink, LAST, PATIENCE).await;
         running.stop().await;
     }
@@ -270,7 +273,7 @@ fn of<'l>(letters: &'l [DeadLetter], table: &str) -> Vec<&'l DeadLetter> {
 
 async fn puts_aside_and_replays(from: On, to: On) {
     let (origin, sink) = ends(from, to).await;
-    let one = stream(&origin, &sink, "forward", settings(Policy::DeadLetter)).await;
+    let one = stream(&origin, &sink, settings(Policy::DeadLetter)).await;
     one.arm().await.unwrap_or_else(|e| panic!("{e:?}"));
     for case in &CASES {
         if !case.drift.is_empty() {
@@ -292,7 +295,7 @@ async fn puts_aside_and_replays(from: On, to: On) {
     let status = running.stop().await;
     assert_eq!(status.dead_letters, 2 * CASES.len() as u64);
 
-    let one = stream(&origin, &sink, "forward", settings(Policy::DeadLetter)).await;
+    let one = stream(&origin, &sink, settings(Policy::DeadLetter)).await;
     let letters = one.dead_letters(0, 100).await.unwrap_or_else(|e| panic!("{e:?}"));
     assert!(letters.is_sorted_by_key(|letter| letter.id));
     for case in &CASES {
@@ -315,7 +318,7 @@ async fn puts_aside_and_replays(from: On, to: On) {
     for case in &CASES {
         case.mend(&sink).await;
         let [first, second] = of(&letters, case.table)[..] else { panic!() };
-        let one = stream(&origin, &sink, "forward", settings(Policy::DeadLetter)).await;
+        let one = stream(&origin, &sink, settings(Policy::DeadLetter)).await;
         if to == On::Sqlite && case.class == ConflictClass::Value {
             continue;
         }
@@ -326,7 +329,7 @@ async fn puts_aside_and_replays(from: On, to: On) {
         assert_eq!((replayed.made, replayed.left), (vec![first.id, second.id], vec![]), "{:?}", case.class);
     }
     // The keys are free again.
-    let running = Running::start(stream(&origin, &sink, "forward", settings(Policy::Stop)).await);
+    let running = Running::start(stream(&origin, &sink, settings(Policy::Stop)).await);
     for case in CASES.iter().filter(|case| !(to == On::Sqlite && case.class == ConflictClass::Value)) {
         origin.execute(&format!("UPDATE {} SET n = 13 WHERE {}", case.table, case.key)).await;
     }
@@ -377,7 +380,7 @@ fn assert_letter(case: &Case, letter: &DeadLetter, what: &str) {
 
 async fn overwrites_what_it_may(from: On, to: On) {
     let (origin, sink) = ends(from, to).await;
-    let one = stream(&origin, &sink, "forward", settings(Policy::Overwrite)).await;
+    let one = stream(&origin, &sink, settings(Policy::Overwrite)).await;
     one.arm().await.unwrap_or_else(|e| panic!("{e:?}"));
     for case in &CASES {
         if !case.drift.is_empty() {
@@ -389,7 +392,7 @@ async fn overwrites_what_it_may(from: On, to: On) {
     let running = Running::start(one);
     wait_for_same(&origin, &sink, LAST, PATIENCE).await;
     running.stop().await;
-    let one = stream(&origin, &sink, "forward", settings(Policy::Overwrite)).await;
+    let one = stream(&origin, &sink, settings(Policy::Overwrite)).await;
     let letters = one.dead_letters(0, 100).await.unwrap();
     assert_eq!(letters.len(), CASES.len());
     for case in &CASES {
@@ -403,7 +406,7 @@ async fn overwrites_what_it_may(from: On, to: On) {
         }
         if !case.overwrites && case.class != ConflictClass::Value {
             case.mend(&sink).await;
-            let one = stream(&origin, &sink, "forward", settings(Policy::Overwrite)).await;
+            let one = stream(&origin, &sink, settings(Policy::Overwrite)).await;
             assert_eq!(one.replay(&[letter.id]).await.unwrap().made, [letter.id], "{what}");
         } else if case.class == ConflictClass::Value {
             // Given up: it is not in the sink, nothing waits for it, and it is kept.
@@ -413,7 +416,7 @@ async fn overwrites_what_it_may(from: On, to: On) {
             origin.execute("DELETE FROM short WHERE id = 9").await;
         }
     }
-    let running = Running::start(stream(&origin, &sink, "forward", settings(Policy::DeadLetter)).await);
+    let running = Running::start(stream(&origin, &sink, settings(Policy::DeadLetter)).await);
     origin.execute("INSERT INTO marks VALUES (2)").await;
     wait_for_same(&origin, &sink, LAST, PATIENCE).await;
     running.stop().await;

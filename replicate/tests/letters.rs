@@ -17,9 +17,9 @@ use tokio::process::Command;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::end::{ALL, End, On, open};
-use crate::flows::{pairs, stream};
-use crate::judge::{same_tables, wait_for_same};
+use crate::harness::end::{ALL, End, On, open};
+use crate::harness::judge::{same_tables, wait_for_same};
+use crate::harness::stage::{Running, all_pairs as pairs, stream_of_all as stream};
 
 const ORIGIN: &str = "SWITCHBACK_LETTERS_ORIGIN";
 const SINK: &str = "SWITCHBACK_LETTERS_SINK";
@@ -122,14 +122,16 @@ async fn killed(origin: &End, sink: &End, archive: &Path, job: &str, at: &str) -
 
 async fn letters_come_once(from: On, to: On) {
     eprintln!("{from:?} to {to:?}");
-    let (origin, sink) =
-        (End::new(from, Side::Source, &schema()).await, End::new(to, Side::Target, &schema()).await);
+    let (origin, sink) = (End::new(from, Side::Source, &schema()).await, End::new(to, Side::Target, &schema()).await);
     let folder = tempfile::tempdir().unwrap();
-    stream(&origin, &sink, "forward", settings()).await.arm().await.unwrap_or_else(|e| panic!("{e:?}"));
+    stream(&origin, &sink, settings()).await.arm().await.unwrap_or_else(|e| panic!("{e:?}"));
     sink.execute(&format!("DELETE FROM t WHERE id <= {MISSING}")).await;
     for id in 1..=MISSING {
         origin
-            .execute(&format!("BEGIN; UPDATE t SET v = {id} WHERE id = {id}; UPDATE t SET v = {id} WHERE id = {}; COMMIT", id + MISSING))
+            .execute(&format!(
+                "BEGIN; UPDATE t SET v = {id} WHERE id = {id}; UPDATE t SET v = {id} WHERE id = {}; COMMIT",
+                id + MISSING
+            ))
             .await;
     }
     origin.execute("INSERT INTO last VALUES (1)").await;
@@ -137,10 +139,10 @@ async fn letters_come_once(from: On, to: On) {
     for at in ["after-dead-letter:1", "after-dead-letter:3", "before-commit:2", "after-commit:4", "mid-rows:2"] {
         assert!(killed(&origin, &sink, folder.path(), "run", at).await, "{at} was not reached");
     }
-    let running = crate::flows::Running::start(stream(&origin, &sink, "forward", settings()).await);
+    let running = Running::start(stream(&origin, &sink, settings()).await);
     wait_for_same(&origin, &sink, LAST, PATIENCE).await;
     running.stop().await;
-    let one = stream(&origin, &sink, "forward", settings()).await;
+    let one = stream(&origin, &sink, settings()).await;
     let letters = one.dead_letters(0, 100).await.unwrap();
     let seqs: Vec<(i64, &str)> = letters.iter().map(|l| (l.seq, l.key.as_str())).collect();
     let keys: Vec<String> = (1..=MISSING).map(|id| format!("id={id}")).collect();

@@ -2,12 +2,11 @@
 //!
 //! One binary: the servers of a process are shared by what it runs.
 
-mod child;
 mod conflicts;
-mod end;
+mod faults;
 mod flows;
-mod judge;
-mod letters;
+mod harness;
 mod kills;
-mod shop;
+mod letters;
+mod loops;
 mod structure;

@@ -10,9 +10,9 @@ use switchback_replicate::{ConflictClass, Error, LetterState, Policies, Policy, 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::end::{ALL, End, On};
-use crate::flows::{Running, stream};
-use crate::judge::{same_tables, wait_for_same};
+use crate::harness::end::{ALL, End, On, ask};
+use crate::harness::judge::{same_tables, wait_for_same};
+use crate::harness::stage::{Running, stream_of_all as stream};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const LAST: &str = "SELECT COALESCE(MAX(n), 0) FROM marks";
@@ -25,7 +25,7 @@ async fn ends(from: On, to: On, schema: &str) -> (End, End) {
 }
 
 async fn armed(origin: &End, sink: &End, policies: Policies) -> Stream {
-    let stream = stream(origin, sink, "forward", Settings { policies, ..Settings::default() }).await;
+    let stream = stream(origin, sink, Settings { policies, ..Settings::default() }).await;
     stream.arm().await.unwrap_or_else(|e| panic!("{e:?}"));
     stream
 }
@@ -39,7 +39,7 @@ async fn run(stream: &Stream) -> Error {
 
 async fn cell(end: &End, query: &str) -> String {
     let mut writer = end.writer().await;
-    end.ask(writer.as_mut(), query).await.unwrap()
+    ask(writer.as_mut(), query).await.unwrap().unwrap()
 }
 
 fn chain(error: &Error) -> String {
@@ -63,8 +63,10 @@ const FAMILY: &str = "CREATE TABLE parents (id INT NOT NULL PRIMARY KEY, v INT);
 async fn tables_are_emptied(from: On, to: On) {
     let (origin, sink) = ends(from, to, FAMILY).await;
     // A table that only the sink has keeps PostgreSQL from truncating what it refers to.
-    sink.execute("CREATE TABLE only_here (id INT NOT NULL PRIMARY KEY, other INT, FOREIGN KEY (other) REFERENCES others (id))")
-        .await;
+    sink.execute(
+        "CREATE TABLE only_here (id INT NOT NULL PRIMARY KEY, other INT, FOREIGN KEY (other) REFERENCES others (id))",
+    )
+    .await;
     sink.execute("DELETE FROM others WHERE id = 2").await;
     let one = armed(&origin, &sink, Policies::all(Policy::DeadLetter)).await;
     let running = Running::start(one);
@@ -79,13 +81,15 @@ async fn tables_are_emptied(from: On, to: On) {
     origin.execute("INSERT INTO marks VALUES (1)").await;
     wait_for_same(&origin, &sink, LAST, PATIENCE).await;
     assert_eq!(cell(&sink, "SELECT COUNT(*) FROM others").await, "1");
-    origin.execute("TRUNCATE others; INSERT INTO others VALUES (2, 9), (5, 5); UPDATE others SET v = 10 WHERE id = 2").await;
+    origin
+        .execute("TRUNCATE others; INSERT INTO others VALUES (2, 9), (5, 5); UPDATE others SET v = 10 WHERE id = 2")
+        .await;
     origin.execute("INSERT INTO marks VALUES (2)").await;
     wait_for_same(&origin, &sink, LAST, PATIENCE).await;
     let status = running.stop().await;
     assert_eq!(status.dead_letters, 1);
     assert_eq!(same_tables(&origin, &sink).await, 4);
-    let one = stream(&origin, &sink, "forward", Settings::default()).await;
+    let one = stream(&origin, &sink, Settings::default()).await;
     let letters = one.dead_letters(0, 10).await.unwrap();
     let found: Vec<_> = letters.iter().map(|l| (l.class, l.state)).collect();
     assert_eq!(found, [(ConflictClass::UpdateMissing, LetterState::Superseded)]);
@@ -150,12 +154,12 @@ async fn the_sink_is_altered(from: On, to: On) {
     assert_eq!(cell(&sink, LAST).await, "1", "{to:?}: what was before it is there");
     assert!(one.dead_letters(0, 1).await.unwrap().is_empty());
     // Whoever looks at the table again is told before anything is done.
-    let pairs = crate::flows::pairs(&origin.endpoint, &sink.endpoint).await;
+    let pairs = crate::harness::stage::all_pairs(&origin.endpoint, &sink.endpoint).await;
     let spec = switchback_replicate::Spec { tables: pairs, ..one.spec().clone() };
     let refused = Stream::new(origin.endpoint.clone(), sink.endpoint.clone(), spec).map(drop).expect_err("no column");
     assert!(matches!(&refused, Error::Plan { why, .. } if why.contains("`v`")), "{refused:?}");
     sink.execute("ALTER TABLE t ADD COLUMN v VARCHAR(20); UPDATE t SET v = 'one'").await;
-    let running = Running::start(stream(&origin, &sink, "forward", Settings::default()).await);
+    let running = Running::start(stream(&origin, &sink, Settings::default()).await);
     origin.execute("INSERT INTO marks VALUES (2)").await;
     wait_for_same(&origin, &sink, LAST, PATIENCE).await;
     running.stop().await;
@@ -192,7 +196,7 @@ async fn triggers_do_not_run(from: On, to: On) {
     let one = armed(&origin, &sink, Policies::default()).await;
     sink.execute(trigger(to)).await;
     if to == On::Postgres {
-        let running = Running::start(stream(&origin, &sink, "forward", Settings::default()).await);
+        let running = Running::start(stream(&origin, &sink, Settings::default()).await);
         origin.execute("INSERT INTO t VALUES (2, 'two'); INSERT INTO marks VALUES (1)").await;
         wait_for_same(&origin, &sink, LAST, PATIENCE).await;
         running.stop().await;

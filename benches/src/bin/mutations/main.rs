@@ -4,6 +4,10 @@
 //! over, and the result is recorded: a count of zero is worth something only
 //! beside how often it could have been another. Ends with an error when any
 //! mutation was missed or anything else was found.
+//!
+//! They are made in rounds, each with tables of its own that are gone before the
+//! next, since twelve tables of a million rows and their servers' logs take tens
+//! of gigabytes. What was found is written after each round.
 
 #[path = "../../../../verify/tests/mutations/judging.rs"]
 mod judging;
@@ -32,7 +36,11 @@ struct Arguments {
     #[arg(long, default_value_t = 1_000_000)]
     mutations: usize,
 
-    /// Another seed makes other rows and other changes
+    /// How many of them are in one comparison: more take more disk
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
+    at_once: u64,
+
+    /// Another seed makes other rows and other changes; each round adds one to it
     #[arg(long, default_value_t = 20_261_121)]
     seed: u64,
 
@@ -48,12 +56,29 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let results = measure(&arguments).await?;
-    let folder = record::folder(arguments.out.as_deref(), &results.date, &arguments.machine)?;
-    let markdown = results.markdown();
-    record::write(&folder, "mutations.json", &results)?;
-    record::write_text(&folder, "mutations.md", &markdown)?;
-    writeln!(std::io::stdout(), "{markdown}").context("cannot write to standard output")?;
+    // Of what runs: by the end, the files may be others.
+    let (commit, date) = (record::commit(), record::today());
+    let folder = record::folder(arguments.out.as_deref(), &date, &arguments.machine)?;
+    let mut results = Results {
+        schema_version: SCHEMA_VERSION,
+        date,
+        commit,
+        command: record::command_line("mutations", &["--out"]),
+        machine: Machine::look(),
+        made: Mutation::ALL.map(|kind| Count { kind: kind.name().to_owned(), made: 0 }).into(),
+        ..Results::default()
+    };
+    let at_once = usize::try_from(arguments.at_once).unwrap_or(usize::MAX);
+    let (mut seed, mut left) = (arguments.seed, arguments.mutations);
+    while left > 0 {
+        let count = left.min(at_once);
+        round(seed, count, &mut results).await?;
+        (seed, left) = (seed.wrapping_add(1), left - count);
+        results.machine.load_after = load();
+        record::write(&folder, "mutations.json", &results)?;
+        record::write_text(&folder, "mutations.md", &results.markdown())?;
+    }
+    writeln!(std::io::stdout(), "{}", results.markdown()).context("cannot write to standard output")?;
     say(&format!("written to {}", folder.display()));
     match results.wrong() {
         0 => Ok(()),
@@ -61,11 +86,9 @@ async fn main() -> Result<()> {
     }
 }
 
-async fn measure(arguments: &Arguments) -> Result<Results> {
-    let mut machine = Machine::look();
-    // Of what runs: by the end, the files may be others.
-    let commit = record::commit();
-    let mutants = Mutants::new(arguments.seed, arguments.mutations);
+/// Makes, loads and judges some mutations between all engines.
+async fn round(seed: u64, count: usize, results: &mut Results) -> Result<()> {
+    let mutants = Mutants::new(seed, count);
     let (truth, twins) = (Arc::new(Truth::of(&mutants)), Arc::new(Truth::of_twins(&mutants)));
     say(&format!("{} mutations of {} rows are being loaded twelve times", truth.mutations(), truth.source_rows));
     let mut engines = Vec::new();
@@ -73,29 +96,20 @@ async fn measure(arguments: &Arguments) -> Result<Results> {
         engines.push(Filled::load(&mutants, dialect).await.with_context(|| format!("cannot fill {dialect:?}"))?);
         say(&format!("{dialect:?} is filled"));
     }
-    let mut pairs = Vec::new();
     for source in &engines {
         for target in &engines {
-            pairs.push(pair(source, target, &truth, &twins).await?);
+            results.add_pair(pair(source, target, &truth, &twins).await?);
         }
     }
-    machine.load_after = load();
-    let made =
-        |kind: Mutation| Count { kind: kind.name().to_owned(), made: truth.made().get(&kind).copied().unwrap_or(0) };
-    Ok(Results {
-        schema_version: SCHEMA_VERSION,
-        date: record::today(),
-        commit,
-        command: record::command_line("mutations", &["--out"]),
-        machine,
-        seed: arguments.seed,
-        mutations: truth.mutations(),
-        differences: truth.differences() as u64,
-        source_rows: truth.source_rows,
-        target_rows: truth.target_rows,
-        made: Mutation::ALL.map(made).into(),
-        pairs,
-    })
+    results.seeds.push(seed);
+    results.mutations += truth.mutations();
+    results.differences += truth.differences() as u64;
+    results.source_rows += truth.source_rows;
+    results.target_rows += truth.target_rows;
+    for (count, kind) in results.made.iter_mut().zip(Mutation::ALL) {
+        count.made += truth.made().get(&kind).copied().unwrap_or(0);
+    }
+    Ok(())
 }
 
 async fn pair(source: &Filled, target: &Filled, truth: &Arc<Truth>, twins: &Arc<Truth>) -> Result<PairResults> {

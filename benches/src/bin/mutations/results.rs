@@ -7,8 +7,8 @@ use switchback_benches::machine::Machine;
 
 pub(crate) const SCHEMA_VERSION: u32 = 1;
 
-/// All of one call of this program.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// All of one call of this program, its rounds together.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct Results {
     pub(crate) schema_version: u32,
     pub(crate) date: String,
@@ -16,7 +16,8 @@ pub(crate) struct Results {
     pub(crate) commit: String,
     pub(crate) command: String,
     pub(crate) machine: Machine,
-    pub(crate) seed: u64,
+    /// Of each round.
+    pub(crate) seeds: Vec<u64>,
     pub(crate) mutations: u64,
     /// What they come to in differences: a key that is changed is two.
     pub(crate) differences: u64,
@@ -57,7 +58,33 @@ pub(crate) struct Findings {
     pub(crate) seconds: f64,
 }
 
+impl Findings {
+    fn add(&mut self, more: Self) {
+        self.found += more.found;
+        self.missed += more.missed;
+        self.extra += more.extra;
+        self.is_right &= more.is_right;
+        self.seconds += more.seconds;
+        // A verdict that was not always the same is shown as that.
+        if !self.verdict.split(", ").any(|verdict| verdict == more.verdict) {
+            self.verdict = format!("{}, {}", self.verdict, more.verdict);
+        }
+    }
+}
+
 impl Results {
+    /// One more comparison of two engines.
+    pub(crate) fn add_pair(&mut self, more: PairResults) {
+        let same = |pair: &&mut PairResults| (&pair.source, &pair.target) == (&more.source, &more.target);
+        match self.pairs.iter_mut().find(same) {
+            Some(pair) => {
+                pair.twin.add(more.twin);
+                pair.mutated.add(more.mutated);
+            }
+            None => self.pairs.push(more),
+        }
+    }
+
     /// False equals and false differences, and comparisons that were wrong in any
     /// other way.
     pub(crate) fn wrong(&self) -> u64 {
@@ -71,8 +98,8 @@ impl Results {
         let _ = write!(
             out,
             "# Mutations, {}\n\n    {}\n\nCommit {}. {} cores ({}), {} MiB, {}; load {:.1} before and {:.1} after.\n\
-             {} mutations in {} rows of two tables, one of them without a key, seed {}; they are {} differences for each\n\
-             pair. A false equal is a difference that was not found; a false difference one that is not there, or that\n\
+             {} mutations in {} rows of two tables, one of them without a key; they are {} differences for each\n\
+             pair. They were made in {} rounds, the first with the seed {}. A false equal is a difference that was not found; a false difference one that is not there, or that\n\
              was found in another column, or another number of times, or twice. Twins are two copies of the unmutated\n\
              tables.\n\n",
             self.date,
@@ -86,8 +113,9 @@ impl Results {
             machine.load_after,
             self.mutations,
             self.source_rows,
-            self.seed,
             self.differences,
+            self.seeds.len(),
+            self.seeds.first().copied().unwrap_or_default(),
         );
         out.push_str(
             "| source | target | found | false equals | false differences | verdict | s | twins: false differences | verdict | s |\n\

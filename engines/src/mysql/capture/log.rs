@@ -427,3 +427,6 @@ impl Log {
         query_error(&self.location, WHAT, WireError::Protocol(why))
     }
 }
+
+#[cfg(test)]
+mod tests;

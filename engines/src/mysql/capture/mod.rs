@@ -71,6 +71,9 @@ struct Binlog {
     name: StreamName,
     marks: Arc<Marks>,
     passed_at: Instant,
+    /// What ended it, while what came before has not been taken; and that it has.
+    failed: Option<Error>,
+    has_ended: bool,
 }
 
 /// Begins to capture behind `from`.
@@ -98,7 +101,15 @@ pub(super) async fn capture(
     let stream = Stream::open(pool.opener(), flavor, &reader, &reached, false).await?;
     let log = Log::new(pool.location().to_owned(), request.tables.clone(), charsets, reached, stream.has_checksums);
     let name = request.stream.clone();
-    let mut capture = Binlog { stream, log, name, marks: Arc::clone(marks), passed_at: Instant::now() };
+    let mut capture = Binlog {
+        stream,
+        log,
+        name,
+        marks: Arc::clone(marks),
+        passed_at: Instant::now(),
+        failed: None,
+        has_ended: false,
+    };
     // A server that refuses to send its log says so first of all.
     while !capture.step()? {
         capture.stream.more().await?;
@@ -116,9 +127,30 @@ impl Binlog {
         match self.stream.event()? {
             None => Ok(false),
             Some(DumpedEvent::Event(event)) => self.log.feed(&event).map(|()| true),
-            Some(DumpedEvent::End) => {
-                let closed = WireError::Io(std::io::ErrorKind::UnexpectedEof.into());
-                Err(query_error(self.log.location(), log::WHAT, closed))
+            Some(DumpedEvent::End) => Err(self.closed()),
+        }
+    }
+
+    fn closed(&self) -> Error {
+        let closed = WireError::Io(std::io::ErrorKind::UnexpectedEof.into());
+        query_error(self.log.location(), log::WHAT, closed)
+    }
+
+    /// Reads on until there is something to hand on.
+    async fn read(&mut self) -> Result<()> {
+        loop {
+            if self.log.has_passed && self.passed_at.elapsed() >= PASS_EVERY {
+                self.log.pass();
+                self.passed_at = Instant::now();
+            }
+            if self.log.collected() >= EVENTS_AT_ONCE {
+                return Ok(());
+            }
+            if !self.step()? {
+                if self.log.collected() > 0 {
+                    return Ok(());
+                }
+                self.stream.more().await?;
             }
         }
     }
@@ -137,21 +169,20 @@ impl Binlog {
 #[async_trait]
 impl Capture for Binlog {
     async fn next(&mut self) -> Result<Vec<Event>> {
-        loop {
-            if self.log.has_passed && self.passed_at.elapsed() >= PASS_EVERY {
-                self.log.pass();
-                self.passed_at = Instant::now();
-            }
-            if self.log.collected() >= EVENTS_AT_ONCE {
-                return Ok(self.hand_on());
-            }
-            if !self.step()? {
-                if self.log.collected() > 0 {
-                    return Ok(self.hand_on());
-                }
-                self.stream.more().await?;
-            }
+        if let Some(error) = self.failed.take() {
+            return Err(error);
         }
+        if self.has_ended {
+            return Err(self.closed());
+        }
+        if let Err(error) = self.read().await {
+            self.has_ended = true;
+            if self.log.collected() == 0 {
+                return Err(error);
+            }
+            self.failed = Some(error);
+        }
+        Ok(self.hand_on())
     }
 
     fn acknowledge(&mut self, position: &Position) {

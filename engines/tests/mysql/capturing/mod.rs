@@ -13,7 +13,7 @@ use switchback_engines::{
     Result, Scope, StreamName, Table, TableRef, Value, capture,
 };
 
-use super::{Here, chain, read_columns};
+use super::{Here, chain, connect, numbers, private, read_columns};
 
 mod faults;
 mod schema;
@@ -108,6 +108,20 @@ impl Follower {
                 self.model[*table].push(new.clone());
             }
             Change::Truncate { tables } => tables.iter().for_each(|&table| self.model[table].clear()),
+        }
+    }
+
+    /// Takes back what was applied of a transaction that will be read again.
+    fn undo(&mut self, changes: Vec<Change>) {
+        for change in changes.into_iter().rev() {
+            self.apply(&match change {
+                Change::Insert { table, new } => Change::Delete { table, old: new },
+                Change::Delete { table, old } => Change::Insert { table, new: old },
+                Change::Update { table, old, new } => {
+                    Change::Update { table, old: Some(new), new: old.expect("what was before") }
+                }
+                Change::Truncate { .. } => panic!("a TRUNCATE within a transaction"),
+            });
         }
     }
 

@@ -8,9 +8,18 @@
 //! - `seats`: people swap seats, which are unique.
 //! - `items`: rows of a composite key come, change, move to another key, and go.
 
+use std::ops::Range;
+use std::time::Duration;
+
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use switchback_engines::{Engine, Writer};
+use switchback_engines::{Class, Engine, Error, Writer};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::end::{End, Session};
+use super::judge::wait_for_same;
+use super::stage::PATIENCE;
 
 pub(crate) const TABLES: [&str; 4] = ["accounts", "ledger", "seats", "items"];
 const ACCOUNTS: i64 = 40;
@@ -38,15 +47,34 @@ pub(crate) fn schema() -> String {
 pub(crate) const BALANCED: &str = "SELECT (SELECT SUM(balance) FROM accounts) - 40000 \
      + (SELECT COUNT(*) FROM ledger) - (SELECT SUM(version) FROM accounts)";
 
+/// Which rows somebody changes; two who have nothing in common never meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    All,
+    Lower,
+    Upper,
+}
+
+impl Part {
+    fn of(self, count: i64) -> Range<i64> {
+        match self {
+            Self::All => 0..count,
+            Self::Lower => 0..count / 2,
+            Self::Upper => count / 2..count,
+        }
+    }
+}
+
 pub(crate) struct Customer {
     random: StdRng,
     /// Numbers of transactions are `offset`, `offset + 1`, and so on.
     next: i64,
+    part: Part,
 }
 
 impl Customer {
-    pub(crate) fn new(seed: u64, offset: i64) -> Self {
-        Self { random: StdRng::seed_from_u64(seed), next: offset }
+    pub(crate) fn new(seed: u64, offset: i64, part: Part) -> Self {
+        Self { random: StdRng::seed_from_u64(seed), next: offset, part }
     }
 
     /// The statements of one transaction, without its frame.
@@ -61,7 +89,8 @@ impl Customer {
     }
 
     fn transfer(&mut self, tx: i64) -> Vec<String> {
-        let (from, to) = (self.random.random_range(0..ACCOUNTS), self.random.random_range(0..ACCOUNTS));
+        let accounts = self.part.of(ACCOUNTS);
+        let (from, to) = (self.random.random_range(accounts.clone()), self.random.random_range(accounts));
         let amount = self.random.random_range(1..50);
         // Twice the same row now and then, in a table that has no key.
         let note = if tx % 7 == 0 { "same".to_owned() } else { format!("it's tx {tx} – ü") };
@@ -84,20 +113,25 @@ impl Customer {
     /// Everybody moves on by one seat, or back, by seats that nobody has in
     /// between: in the end each row has what another had before.
     fn swap_seats(&mut self) -> Vec<String> {
-        let last = SEATS - 1;
+        let Range { start, end } = self.part.of(SEATS);
+        let last = end - 1;
         let (free, moved) = if self.random.random_bool(0.5) {
-            (format!("seat = 1000 + {last}"), "0 ELSE seat - 999")
+            (1000 + last, format!("{start} ELSE seat - 999"))
         } else {
-            ("seat = 1000".to_owned(), "11 ELSE seat - 1001")
+            (1000 + start, format!("{last} ELSE seat - 1001"))
         };
+        let which = format!("WHERE id >= {start} AND id < {end}");
         vec![
-            "UPDATE seats SET seat = seat + 1000".to_owned(),
-            format!("UPDATE seats SET seat = CASE WHEN {free} THEN {moved} END, holder = 'tx {}'", self.next),
+            format!("UPDATE seats SET seat = seat + 1000 {which}"),
+            format!(
+                "UPDATE seats SET seat = CASE WHEN seat = {free} THEN {moved} END, holder = 'tx {}' {which}",
+                self.next
+            ),
         ]
     }
 
     fn items(&mut self, tx: i64) -> Vec<String> {
-        let a = self.random.random_range(0..20);
+        let a = self.random.random_range(self.part.of(20));
         let row = |b: &str| format!("a = {a} AND b = '{b}'");
         vec![
             format!("DELETE FROM items WHERE {}", row("kept")),
@@ -122,16 +156,74 @@ pub(crate) fn begin(engine: Engine) -> &'static str {
     }
 }
 
-/// Runs transactions of a customer. One that loses against another is left out:
-/// what counts is what the origin has in the end.
-pub(crate) async fn buy(writer: &mut dyn Writer, engine: Engine, customer: &mut Customer, transactions: usize) {
-    for _ in 0..transactions {
-        let mut statements = vec![begin(engine).to_owned()];
-        statements.extend(customer.transaction());
-        statements.push("COMMIT".to_owned());
-        if let Err(failed) = writer.run(&statements).await {
-            assert!(failed.violation.is_some(), "{failed:?}");
-            writer.run(&["ROLLBACK".to_owned()]).await.unwrap_or_else(|e| panic!("{e:?}"));
+/// Runs a transaction of a customer. One that loses against another is left out:
+/// what counts is what the origin has in the end. `false` then.
+///
+/// # Errors
+/// When the session is of no use any more; whether the transaction took place is
+/// for the origin to know.
+pub(crate) async fn buy(writer: &mut dyn Writer, engine: Engine, customer: &mut Customer) -> Result<bool, Error> {
+    let mut statements = vec![begin(engine).to_owned()];
+    statements.extend(customer.transaction());
+    statements.push("COMMIT".to_owned());
+    let Err(failed) = writer.run(&statements).await else { return Ok(true) };
+    if failed.error.class() == Class::Transient {
+        return Err(failed.error);
+    }
+    assert!(failed.violation.is_some(), "{failed:?}");
+    writer.run(&["ROLLBACK".to_owned()]).await.map_err(|failed| failed.error)?;
+    Ok(false)
+}
+
+/// Customers who buy until they are told to stop, whatever becomes of their
+/// server meanwhile.
+pub(crate) struct Shop {
+    open: CancellationToken,
+    customers: Vec<JoinHandle<u64>>,
+}
+
+impl Shop {
+    /// `pause`: between two transactions of a customer.
+    pub(crate) fn open(end: &End, seed: u64, customers: u64, pause: Duration, part: Part) -> Self {
+        let open = CancellationToken::new();
+        let customer = |n: u64| {
+            let customer = Customer::new(seed + n, i64::try_from(seed + n).unwrap() * 10_000_000, part);
+            tokio::spawn(shop(end.session(), customer, pause, open.clone()))
+        };
+        let customers = (0..customers).map(customer).collect();
+        Self { open, customers }
+    }
+
+    /// Sends everybody home, and says how many transactions they know of.
+    pub(crate) async fn close(self) -> u64 {
+        self.open.cancel();
+        let mut transactions = 0;
+        for customer in self.customers {
+            transactions += customer.await.unwrap();
+        }
+        transactions
+    }
+}
+
+async fn shop(session: Session, mut customer: Customer, pause: Duration, open: CancellationToken) -> u64 {
+    let mut transactions = 0;
+    while !open.is_cancelled() {
+        let mut writer = session.open().await;
+        while !open.is_cancelled() {
+            match buy(writer.as_mut(), session.engine(), &mut customer).await {
+                Ok(took_place) => transactions += u64::from(took_place),
+                Err(_) => break,
+            }
+            tokio::time::sleep(pause).await;
         }
     }
+    transactions
+}
+
+/// Writes what the sink must have in the end, and waits until it does.
+pub(crate) async fn close(origin: &End, sink: &End) {
+    const LAST: &str = "BEGIN; INSERT INTO ledger VALUES (1000000000000, 1, 0, 'the end'); \
+         UPDATE accounts SET version = version + 1 WHERE id = 1; COMMIT";
+    origin.execute(LAST).await;
+    wait_for_same(origin, sink, "SELECT MAX(tx) FROM ledger", PATIENCE).await;
 }

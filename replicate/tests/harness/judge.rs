@@ -10,8 +10,8 @@ use switchback_verify::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::end::End;
-use crate::shop;
+use super::end::{End, ask, open};
+use super::shop;
 
 /// # Panics
 /// With the first differences, when there are any.
@@ -22,7 +22,8 @@ pub(crate) async fn assert_same(origin: &End, sink: &End) {
 /// As [`assert_same`], for any application. Returns how many tables there are.
 pub(crate) async fn same_tables(origin: &End, sink: &End) -> usize {
     let found = Arc::new(Found::default());
-    let (source, target): (Arc<dyn Database>, Arc<dyn Database>) = (origin.endpoint.clone(), sink.endpoint.clone());
+    // Of their own: sessions that were left idle may be of a server that is gone.
+    let (source, target): (Arc<dyn Database>, Arc<dyn Database>) = (open(&origin.url).await, open(&sink.url).await);
     let options = Options { run_id: "judge".to_owned(), ..Options::default() };
     let outcome = run(source, target, options, found.clone(), Progress::new(), CancellationToken::new()).await;
     let outcome = outcome.unwrap_or_else(|e| panic!("{e:?}"));
@@ -42,8 +43,8 @@ pub(crate) async fn wait_for_same(origin: &End, sink: &End, query: &str, patienc
     let mut here = sink.writer().await;
     let deadline = Instant::now() + patience;
     loop {
-        let wanted = origin.ask(there.as_mut(), query).await;
-        let found = sink.ask(here.as_mut(), query).await;
+        let wanted = ask(there.as_mut(), query).await.unwrap_or_else(|e| panic!("{e:?}"));
+        let found = ask(here.as_mut(), query).await.unwrap_or_else(|e| panic!("{e:?}"));
         if wanted == found {
             return;
         }
@@ -52,21 +53,21 @@ pub(crate) async fn wait_for_same(origin: &End, sink: &End, query: &str, patienc
     }
 }
 
-/// Reads the sink until told to stop, and finds a part of a transaction if there
-/// is ever one to be seen. Returns how often it looked.
+/// Reads the sink until told to stop, whatever becomes of its server meanwhile,
+/// and finds a part of a transaction if there is ever one to be seen. Returns how
+/// often it looked.
 pub(crate) async fn watch(sink: &End, stop: CancellationToken) -> u64 {
-    let mut writer = sink.writer().await;
     let mut looks = 0;
     while !stop.is_cancelled() {
-        let balance = sink.ask(writer.as_mut(), shop::BALANCED).await;
-        assert_eq!(
-            balance.as_deref().map(|b| b.trim_end_matches(".0")),
-            Some("0"),
-            "a part of a transaction is to be seen"
-        );
-        looks += 1;
-        let pause = if sink.engine() == Engine::Sqlite { 5 } else { 1 };
-        tokio::time::sleep(Duration::from_millis(pause)).await;
+        let mut writer = sink.writer().await;
+        while !stop.is_cancelled() {
+            let Ok(balance) = ask(writer.as_mut(), shop::BALANCED).await else { break };
+            let balance = balance.as_deref().map(|b| b.trim_end_matches(".0"));
+            assert_eq!(balance, Some("0"), "a part of a transaction is to be seen");
+            looks += 1;
+            let pause = if sink.engine() == Engine::Sqlite { 5 } else { 1 };
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
     }
     looks
 }

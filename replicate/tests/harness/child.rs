@@ -1,0 +1,139 @@
+//! A stream in a process of its own, so that it can be killed and stopped.
+//!
+//! The program runs itself: with the environment that [`Child::start`] gives it,
+//! it is the stream and nothing else.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use switchback_engines::StreamName;
+use switchback_replicate::{Error, Settings, Spec, Status, Stream};
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::end::{End, open};
+use super::stage::{self, PATIENCE};
+
+const ORIGIN: &str = "SWITCHBACK_CHILD_ORIGIN";
+const SINK: &str = "SWITCHBACK_CHILD_SINK";
+const NAME: &str = "SWITCHBACK_CHILD_STREAM";
+const FAILPOINT: &str = "SWITCHBACK_FAILPOINT";
+
+/// How the process of a stream ends that was taken over by another one, and of
+/// one that ended for another reason.
+const FENCED: i32 = 3;
+const FAILED: i32 = 4;
+
+/// Small groups, so that there are many boundaries to be killed at; and the
+/// server frees the locks of a process that is stopped after a second.
+pub(crate) fn settings() -> Settings {
+    Settings { group_transactions: 50, idle_timeout: Duration::from_secs(1), ..Settings::default() }
+}
+
+pub(crate) struct Child(tokio::process::Child);
+
+impl Child {
+    /// Starts the stream `name`, which has been armed, between two ends.
+    pub(crate) fn start(origin: &End, sink: &End, name: &str, failpoint: Option<&str>) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["harness::child::the_stream", "--exact", "--nocapture"])
+            .env(ORIGIN, &origin.url)
+            .env(SINK, &sink.url)
+            .env(NAME, name)
+            .env_remove(FAILPOINT)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        if let Some(failpoint) = failpoint {
+            command.env(FAILPOINT, failpoint);
+        }
+        Self(command.spawn().unwrap())
+    }
+
+    /// Kills it, unless a failpoint has done so before `when`.
+    pub(crate) async fn killed_within(mut self, when: Duration) {
+        match tokio::time::timeout(when, self.0.wait()).await {
+            Ok(status) => {
+                let status = status.unwrap();
+                let said = self.said().await;
+                assert_eq!(status.signal(), Some(9), "it ended by itself: {status:?}: {said}");
+            }
+            Err(_) => self.0.kill().await.unwrap(),
+        }
+    }
+
+    /// Waits until a failpoint has stopped it; `false` when that takes too long.
+    pub(crate) async fn stopped_within(&self, patience: Duration) -> bool {
+        let stat = format!("/proc/{}/stat", self.pid().as_raw_nonzero());
+        let deadline = Instant::now() + patience;
+        loop {
+            let text = std::fs::read_to_string(&stat).unwrap();
+            let state = text.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+            if state == Some('T') {
+                return true;
+            }
+            assert_ne!(state, Some('Z'), "it ended by itself");
+            if Instant::now() > deadline {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+
+    /// It must end by itself, having been fenced out.
+    pub(crate) async fn assert_fenced(mut self) {
+        let status = tokio::time::timeout(PATIENCE, self.0.wait()).await.expect("it goes on").unwrap();
+        let said = self.said().await;
+        assert_eq!(status.code(), Some(FENCED), "{status:?}: {said}");
+    }
+
+    async fn said(&mut self) -> String {
+        let mut said = String::new();
+        if let Some(mut errors) = self.0.stderr.take() {
+            errors.read_to_string(&mut said).await.unwrap();
+        }
+        said
+    }
+
+    fn pid(&self) -> Pid {
+        let id = self.0.id().expect("it has not been waited for");
+        Pid::from_raw(i32::try_from(id).unwrap()).unwrap()
+    }
+}
+
+/// Does nothing unless the environment says which ends to connect; then it does
+/// not return.
+pub(crate) async fn run_if_asked() {
+    let (Ok(origin), Ok(sink), Ok(name)) = (std::env::var(ORIGIN), std::env::var(SINK), std::env::var(NAME)) else {
+        return;
+    };
+    let (origin, sink) = (open(&origin).await, open(&sink).await);
+    let tables = stage::pairs(&origin, &sink).await;
+    let name = StreamName::new(&name).unwrap();
+    let opposite = stage::opposite(name.as_str());
+    let stream = Stream::new(origin, sink, Spec { name, opposite, tables, settings: settings() }).unwrap();
+    let (status, _) = watch::channel(Status::default());
+    if let Err(error) = stream.run(&CancellationToken::new(), &status).await {
+        eprintln!("{error:?}");
+        std::process::exit(if matches!(error, Error::Fenced { .. }) { FENCED } else { FAILED });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stream() {
+    run_if_asked().await;
+}
