@@ -2,8 +2,11 @@
 //!
 //! One binary: the servers of a process are shared by what it runs.
 
+mod conflicts;
 mod faults;
 mod flows;
 mod harness;
 mod kills;
+mod letters;
 mod loops;
+mod structure;

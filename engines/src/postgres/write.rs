@@ -188,8 +188,11 @@ impl PostgresWriter {
         Ok(())
     }
 
-    fn failed(&self, index: usize, error: sqlx::Error) -> StatementFailed {
+    fn failed(&self, index: usize, statement: Option<&String>, error: sqlx::Error) -> StatementFailed {
+        let empties = statement.is_some_and(|s| s.starts_with("TRUNCATE "));
         let violation = match &error {
+            // Said of a table that others refer to, whatever the session's role.
+            sqlx::Error::Database(e) if empties && e.code().as_deref() == Some("0A000") => Some(Violation::ForeignKey),
             sqlx::Error::Database(e) => e.code().as_deref().and_then(violation),
             _ => None,
         };
@@ -237,7 +240,7 @@ impl Writer for PostgresWriter {
                     if matches!(error, sqlx::Error::Database(_)) {
                         self.state = ran.after_failed(failed);
                     }
-                    return Err(self.failed(outcomes.len(), error));
+                    return Err(self.failed(outcomes.len(), message.get(done), error));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use switchback_engines::{
-    Class, Endpoint as _, Engine, Error, Neutral, Outcome, QueryFault, StatementFailed, Violation, Writer,
+    Class, Endpoint as _, Engine, Error, Neutral, Outcome, QueryFault, StatementFailed, TableRef, Violation, Writer,
     WriterOptions, sql,
 };
 use switchback_fixtures::Family;
@@ -218,6 +218,10 @@ async fn keys_are_not_followed_and_triggers_fire(family: Family) {
     run(&mut *writer, &["INSERT INTO c VALUES (1, 1), (2, 7)", "DELETE FROM p WHERE id = 1"]).await.unwrap();
     assert_eq!(cell(&mut *writer, "SELECT COUNT(*) FROM c").await.as_deref(), Some("2"));
     assert_eq!(cell(&mut *writer, "SELECT COUNT(*) FROM log").await.as_deref(), Some("2"));
+    let doings = |name: &str| sql::doings(Engine::MySql, &TableRef { schema: None, name: name.to_owned() });
+    let listed = run(&mut *writer, &[&doings("c"), &doings("p")]).await.unwrap();
+    assert_eq!(listed[0].rows, [[Some("the trigger `tr`".to_owned())]]);
+    assert!(listed[1].rows.is_empty());
 }
 
 const TYPES: &str = "\
