@@ -2,6 +2,8 @@
 //!
 //! One binary: the servers of a process are shared by what it runs.
 
+#![expect(clippy::print_stderr, reason = "what a failing test shows of what it ran")]
+
 mod conflicts;
 mod faults;
 mod flows;

@@ -35,6 +35,7 @@ fn log() -> Log {
         foreign_keys: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
+        children: Vec::new(),
     };
     let reached = Reached::parse(Flavor::MariaDb, "0-1-1").expect("a position");
     Log::new("here".to_owned(), vec![table], Charsets::utf8(), reached, false)

@@ -398,6 +398,7 @@ mod tests {
             foreign_keys: Vec::new(),
             row_estimate: 0,
             bytes_estimate: 0,
+            children: Vec::new(),
         }
     }
 

@@ -30,6 +30,7 @@ fn log() -> Log {
         foreign_keys: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
+        children: Vec::new(),
     };
     let reached = Reached::parse(Flavor::Original, &format!("{UUID}:1-4")).unwrap();
     Log::new("here".to_owned(), vec![table], Charsets::utf8(), reached, false)
