@@ -216,25 +216,6 @@ fn value_seeds() -> Vec<Vec<u8>> {
     (0u8..).zip(types()).map(|(i, (_, _, field))| [&[i][..], &field].concat()).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A harness whose seeds are refused at the door would prove nothing.
-    #[test]
-    fn seeds_get_all_the_way() {
-        for (i, (name, _, field)) in types().into_iter().enumerate() {
-            let batch = RawBatch { bytes: row(&[&field]), row_count: 1 };
-            assert!(decode(&[i], &batch).is_ok(), "{name}");
-        }
-        for seed in frame_seeds() {
-            let mut framer = Framer::new();
-            framer.push(&seed[1..]).unwrap();
-            assert_eq!(framer.finish().unwrap().row_count, 3);
-        }
-    }
-}
-
 /// Columns of a changed row: few, so that a message is soon valid.
 const CHANGED: [usize; 4] = [0, 2, 5, 9];
 
@@ -278,4 +259,23 @@ fn change_seeds() -> Vec<Vec<u8>> {
     let truncate = message(&[b"T", &[0, 0, 0, 1, 0], id]);
     let relation = message(&[b"R", &[0, 0, 0, 2], b"s\0u\0d\0\x01\x01a\0\0\0\0\x17\xFF\xFF\xFF\xFF"]);
     vec![insert.clone(), update.clone(), delete.clone(), [relation, insert, update, delete, truncate].concat()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A harness whose seeds are refused at the door would prove nothing.
+    #[test]
+    fn seeds_get_all_the_way() {
+        for (i, (name, _, field)) in types().into_iter().enumerate() {
+            let batch = RawBatch { bytes: row(&[&field]), row_count: 1 };
+            assert!(decode(&[i], &batch).is_ok(), "{name}");
+        }
+        for seed in frame_seeds() {
+            let mut framer = Framer::new();
+            framer.push(&seed[1..]).unwrap();
+            assert_eq!(framer.finish().unwrap().row_count, 3);
+        }
+    }
 }
