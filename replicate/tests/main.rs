@@ -2,6 +2,8 @@
 //!
 //! One binary: the servers of a process are shared by what it runs.
 
+#![expect(clippy::print_stderr, reason = "which engines it was, where a test fails")]
+
 mod conflicts;
 mod faults;
 mod flows;
