@@ -33,11 +33,18 @@ use crate::write::{Neutral, Outcome, StatementFailed, Violation, Writer, WriterO
 /// What differs from the reading sessions, whose settings are made first.
 ///
 /// `remote_apply` is more than `on`, so it is left where it is.
+///
+/// What is written to is found by keys, a thousand at most. The planner would
+/// rather read a table of a hundred thousand rows for that, each time; where there
+/// is no index to use, it still does.
 const PIN: &str = "
     SET default_transaction_read_only = off;
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') <> 'remote_apply';
-    SET max_parallel_workers_per_gather = 0";
+    SET max_parallel_workers_per_gather = 0;
+    SET enable_seqscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off";
 
 /// Apart, because it needs a privilege and its refusal an explanation.
 const NEUTRALISE: &str = "SET session_replication_role = replica";

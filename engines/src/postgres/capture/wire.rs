@@ -69,11 +69,15 @@ pub(super) async fn open(connector: &Connector, config: ReplicationConfig) -> Re
     match identified {
         Ok(Ok(_)) => Ok(client),
         Ok(Err(e)) => Err(connect(connector.location(), e)),
-        Err(_) => Err(Error::Connect {
-            location: connector.location().to_owned(),
-            fault: ConnectFault::Unreachable,
-            source: format!("no answer within {} s", connector.timeout().as_secs_f64()).into(),
-        }),
+        Err(_) => Err(silent(connector.location(), connector.timeout())),
+    }
+}
+
+pub(super) fn silent(location: &str, waited: Duration) -> Error {
+    Error::Connect {
+        location: location.to_owned(),
+        fault: ConnectFault::Unreachable,
+        source: format!("no answer within {} s", waited.as_secs_f64()).into(),
     }
 }
 
@@ -254,5 +258,37 @@ mod tests {
         let Error::Query { source, .. } = server("no number: s3cret (SQLSTATE 22P02)") else { panic!() };
         assert_eq!(source.to_string(), "the server refused a value, which is not repeated here (SQLSTATE 22P02)");
         assert_eq!(sqlstate("x"), "");
+    }
+
+    /// Who is refused by one kind of connection never gets to try the other, so
+    /// this one is tried alone.
+    #[tokio::test]
+    async fn what_the_url_forbids_is_refused_here_too() {
+        use switchback_fixtures::{Kind, Server};
+
+        let server = Server::start(Kind::Postgres15).await.expect("a server");
+        let other = Server::start(Kind::Postgres17).await.expect("a server");
+        let (url, foreign) = (server.url("postgres"), other.authority_certificate());
+        let open = async |url: &str| {
+            let connector = Connector::new(&DatabaseUrl::parse(url)?, Duration::from_secs(20))?;
+            super::open(&connector, super::config(&connector, "switchback_s", Lsn(0))?).await.map(|_| ())
+        };
+        let refused = async |url: &str| match open(url).await {
+            Err(Error::Connect { fault, .. }) => fault,
+            other => panic!("{other:?}"),
+        };
+        open(&format!("{url}?sslmode=require")).await.expect("a connection");
+        let foreign = foreign.to_str().expect("UTF-8");
+        for query in [
+            format!("?sslrootcert={foreign}"),
+            format!("?sslmode=verify-full&sslrootcert={foreign}"),
+            "?sslmode=verify-full".to_owned(),
+        ] {
+            assert_eq!(refused(&format!("{url}{query}")).await, ConnectFault::Tls, "{query}");
+        }
+        let mut wrong = url::Url::parse(&url).expect("a URL");
+        wrong.set_password(Some("wr0ng")).expect("a password");
+        assert_eq!(refused(wrong.as_str()).await, ConnectFault::Refused);
+        assert_eq!(refused("postgres://u@127.0.0.1:1/d").await, ConnectFault::Unreachable);
     }
 }
