@@ -149,7 +149,7 @@ const CASES: [Case; 9] = [
 ];
 
 /// The tables, as the origin has them or as the sink does.
-fn schema(of: Side) -> String {
+fn schema(of: Side, on: On) -> String {
     let mut script = "CREATE TABLE marks (n INT NOT NULL PRIMARY KEY);".to_owned();
     for case in &CASES {
         let table = case.table;
@@ -160,6 +160,10 @@ fn schema(of: Side) -> String {
             }
             (Side::Source, ConflictClass::Value) => {
                 "id INT NOT NULL PRIMARY KEY, u INT UNIQUE, n INT, v DECIMAL(30,10)"
+            }
+            // A decimal column of SQLite's would take it as a double.
+            (Side::Target, ConflictClass::Value) if on == On::Sqlite => {
+                "id INT NOT NULL PRIMARY KEY, u INT UNIQUE, n INT, v BIGINT"
             }
             (Side::Target, ConflictClass::Value) => "id INT NOT NULL PRIMARY KEY, u INT UNIQUE, n INT, v DECIMAL(12,2)",
             _ => "id INT NOT NULL PRIMARY KEY, u INT UNIQUE, n INT, v VARCHAR(40)",
@@ -172,9 +176,9 @@ fn schema(of: Side) -> String {
 }
 
 async fn ends(from: On, to: On) -> (End, End) {
-    let origin = End::new(from, Side::Source, &schema(Side::Source)).await;
+    let origin = End::new(from, Side::Source, &schema(Side::Source, from)).await;
     eprintln!("{from:?} to {to:?}");
-    let sink = End::new(to, Side::Target, &schema(Side::Target)).await;
+    let sink = End::new(to, Side::Target, &schema(Side::Target, to)).await;
     if from == On::Postgres {
         let full = CASES.iter().map(|case| format!("ALTER TABLE {} REPLICA IDENTITY FULL;", case.table));
         origin.execute(&full.collect::<String>()).await;
@@ -191,8 +195,7 @@ fn widen(sink: &End) -> &'static str {
     match sink.engine() {
         Engine::Postgres => "ALTER TABLE short ALTER COLUMN v TYPE DECIMAL(30,10)",
         Engine::MySql => "ALTER TABLE short MODIFY v DECIMAL(30,10)",
-        // It has no exact numbers of that size, but as text.
-        _ => "ALTER TABLE short DROP COLUMN v; ALTER TABLE short ADD COLUMN v TEXT; UPDATE short SET v = id",
+        _ => "ALTER TABLE short DROP COLUMN v; ALTER TABLE short ADD COLUMN v DECIMAL(30,10); UPDATE short SET v = id",
     }
 }
 
@@ -262,9 +265,7 @@ async fn stops_and_goes_on(from: On, to: On) {
         wait_for_same(&origin, &sink, LAST, PATIENCE).await;
         running.stop().await;
     }
-    if to != On::Sqlite {
-        assert_eq!(same_tables(&origin, &sink).await, CASES.len() + 1);
-    }
+    assert_eq!(same_tables(&origin, &sink).await, CASES.len() + 1);
 }
 
 fn of<'l>(letters: &'l [DeadLetter], table: &str) -> Vec<&'l DeadLetter> {
@@ -319,9 +320,6 @@ async fn puts_aside_and_replays(from: On, to: On) {
         case.mend(&sink).await;
         let [first, second] = of(&letters, case.table)[..] else { panic!() };
         let one = stream(&origin, &sink, settings(Policy::DeadLetter)).await;
-        if to == On::Sqlite && case.class == ConflictClass::Value {
-            continue;
-        }
         // Not past the earlier one.
         let replayed = one.replay(&[second.id]).await.unwrap();
         assert_eq!(replayed.left.first().map(|left| left.class), Some(ConflictClass::Held), "{:?}", case.class);
@@ -330,16 +328,14 @@ async fn puts_aside_and_replays(from: On, to: On) {
     }
     // The keys are free again.
     let running = Running::start(stream(&origin, &sink, settings(Policy::Stop)).await);
-    for case in CASES.iter().filter(|case| !(to == On::Sqlite && case.class == ConflictClass::Value)) {
+    for case in &CASES {
         origin.execute(&format!("UPDATE {} SET n = 13 WHERE {}", case.table, case.key)).await;
     }
     origin.execute("INSERT INTO marks VALUES (2)").await;
     wait_for_same(&origin, &sink, LAST, PATIENCE).await;
     running.stop().await;
-    if to != On::Sqlite {
-        assert_eq!(same_tables(&origin, &sink).await, CASES.len() + 1);
-        assert!(one.dead_letters(0, 10).await.unwrap().is_empty());
-    }
+    assert_eq!(same_tables(&origin, &sink).await, CASES.len() + 1);
+    assert!(one.dead_letters(0, 10).await.unwrap().is_empty());
 }
 
 fn assert_letter(case: &Case, letter: &DeadLetter, what: &str) {
@@ -372,7 +368,7 @@ fn assert_letter(case: &Case, letter: &DeadLetter, what: &str) {
         ConflictClass::Constraint | ConflictClass::Ambiguous => assert!(letter.reason.is_some(), "{what}"),
         ConflictClass::UniqueOtherRow => {
             let why = letter.reason.as_deref().unwrap_or_default();
-            assert!(why.contains("unique_other_row"), "{what}: {why} does not say which key");
+            assert!(why.contains("unique_other_row") || why.contains("'u'"), "{what}: {why} does not say which key");
         }
         _ => {}
     }
@@ -414,6 +410,7 @@ async fn overwrites_what_it_may(from: On, to: On) {
             let letters = one.dead_letters(letter.id - 1, 1).await.unwrap();
             assert_eq!(letters.first().map(|l| (l.id, l.state)), Some((letter.id, LetterState::Discarded)));
             origin.execute("DELETE FROM short WHERE id = 9").await;
+            case.mend(&sink).await;
         }
     }
     let running = Running::start(stream(&origin, &sink, settings(Policy::DeadLetter)).await);

@@ -88,6 +88,7 @@ async fn tables_are_emptied(from: On, to: On) {
     wait_for_same(&origin, &sink, LAST, PATIENCE).await;
     let status = running.stop().await;
     assert_eq!(status.dead_letters, 1);
+    sink.execute("DROP TABLE only_here").await;
     assert_eq!(same_tables(&origin, &sink).await, 4);
     let one = stream(&origin, &sink, Settings::default()).await;
     let letters = one.dead_letters(0, 10).await.unwrap();
@@ -141,8 +142,11 @@ async fn the_origin_is_altered(from: On, to: On, alter: &str, insert: &str, show
 async fn the_sink_is_altered(from: On, to: On) {
     let (origin, sink) = ends(from, to, PLAIN).await;
     let one = armed(&origin, &sink, Policies::all(Policy::DeadLetter)).await;
-    sink.execute("ALTER TABLE t DROP COLUMN v").await;
+    let running = Running::start(stream(&origin, &sink, Settings::default()).await);
     origin.execute("INSERT INTO marks VALUES (1)").await;
+    wait_for_same(&origin, &sink, LAST, PATIENCE).await;
+    running.stop().await;
+    sink.execute("ALTER TABLE t DROP COLUMN v").await;
     origin.execute("INSERT INTO t VALUES (2, 'two')").await;
     let error = run(&one).await;
     match &error {

@@ -36,7 +36,6 @@ fn log() -> Log {
         children: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
-        children: Vec::new(),
     };
     let reached = Reached::parse(Flavor::MariaDb, "0-1-1").expect("a position");
     Log::new("here".to_owned(), vec![table], Charsets::utf8(), reached, false)

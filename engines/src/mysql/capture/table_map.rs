@@ -399,7 +399,6 @@ mod tests {
             children: Vec::new(),
             row_estimate: 0,
             bytes_estimate: 0,
-            children: Vec::new(),
         }
     }
 

@@ -31,7 +31,6 @@ fn log() -> Log {
         children: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
-        children: Vec::new(),
     };
     let reached = Reached::parse(Flavor::Original, &format!("{UUID}:1-4")).unwrap();
     Log::new("here".to_owned(), vec![table], Charsets::utf8(), reached, false)
