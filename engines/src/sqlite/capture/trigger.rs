@@ -26,6 +26,9 @@ pub(super) mod op {
     pub(in crate::sqlite::capture) const END: &str = "e";
 }
 
+/// Of a function (`SQLITE_MAX_FUNCTION_ARG` of older versions).
+const ARGUMENTS_MAX: usize = 100;
+
 /// Milliseconds since 1970 by the origin's clock.
 const NOW: &str = "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)";
 
@@ -131,7 +134,8 @@ impl Texts<'_> {
                     )
                     .collect();
                 format!(
-                    "BEFORE UPDATE ON {table} WHEN {} BEGIN {} END",
+                    "BEFORE UPDATE ON {table} WHEN {}({}) BEGIN {} END",
+                    self.all_loaded(),
                     conflicts.join(" OR "),
                     self.remember(&self.conflicting(&other))
                 )
@@ -164,6 +168,23 @@ impl Texts<'_> {
                 self.log_row(op::DELETE, &["OLD"])
             ),
         }
+    }
+
+    /// A condition that is true of every row. Before an update SQLite only loads
+    /// those columns of NEW that the triggers name, and computes the generated ones
+    /// from these; so where a key is computed, all must be named. It keeps count of
+    /// 32 columns and loads all of a table where one behind them is named, which is
+    /// why a function's largest number of arguments does.
+    fn all_loaded(&self) -> String {
+        let computed = self.shape.uniques.iter().flat_map(|unique| &unique.terms).any(|term| match &term.of {
+            Of::Column { column, .. } => self.generated(*column),
+            Of::Expression(_) => true,
+        });
+        if !computed {
+            return String::new();
+        }
+        let cells = self.cells("NEW").into_iter().take(ARGUMENTS_MAX - 1).map(|cell| format!("{cell}, "));
+        format!("coalesce({}1) IS NOT NULL AND ", cells.collect::<String>())
     }
 
     fn log_row(&self, op: &str, images: &[&str]) -> String {
