@@ -81,8 +81,6 @@
 //!   that a trigger has before the change: NULL that becomes a computed DEFAULT
 //!   within a unique key, and a unique index over an expression of a row number
 //!   that SQLite gives.
-//! - Refused: a unique index over a STORED computed column, which SQLite has not
-//!   computed before an update.
 //! - While a stream is armed SQLite refuses `ALTER TABLE … DROP COLUMN` on its
 //!   tables.
 //! - `total_changes()` counts the rows of the log, too; `changes()` and
