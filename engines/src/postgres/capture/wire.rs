@@ -6,13 +6,11 @@
 //! the driver takes one.
 
 use std::path::PathBuf;
-use std::sync::Once;
 use std::time::Duration;
 
 use pgwire_replication::{Lsn as WireLsn, PgWireError, ReplicationClient, ReplicationConfig, SslMode, TlsConfig};
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use tokio_rustls::rustls::crypto::aws_lc_rs;
 use url::form_urlencoded;
 
 use super::super::connect::Connector;
@@ -63,7 +61,6 @@ pub(super) fn config(connector: &Connector, slot: &str, from: Lsn) -> Result<Rep
 
 /// Opens a connection that can say what server it is, and does not stream yet.
 pub(super) async fn open(connector: &Connector, config: ReplicationConfig) -> Result<ReplicationClient> {
-    choose_provider();
     let mut client = ReplicationClient::connect_gated(config).await.map_err(|e| connect(connector.location(), e))?;
     let identified = tokio::time::timeout(connector.timeout(), client.identify_system()).await;
     match identified {
@@ -79,16 +76,6 @@ pub(super) fn silent(location: &str, waited: Duration) -> Error {
         fault: ConnectFault::Unreachable,
         source: format!("no answer within {} s", waited.as_secs_f64()).into(),
     }
-}
-
-/// Of the two providers that are linked, the one that all other connections
-/// use. The crate would choose the other one for the whole process.
-fn choose_provider() {
-    static CHOSEN: Once = Once::new();
-    CHOSEN.call_once(|| {
-        // Somebody may have chosen already; then it is theirs.
-        let _ = aws_lc_rs::default_provider().install_default();
-    });
 }
 
 /// What the driver has no other way to say.
