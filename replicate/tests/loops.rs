@@ -71,3 +71,18 @@ async fn between_postgres_and_postgres() {
 async fn between_sqlite_and_sqlite() {
     nothing_comes_back(On::Sqlite, On::Sqlite).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn between_postgres_and_mysql() {
+    nothing_comes_back(On::Postgres, On::MySql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn between_mysql_and_mariadb() {
+    nothing_comes_back(On::MySql, On::MariaDb).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn between_mariadb_and_sqlite() {
+    nothing_comes_back(On::MariaDb, On::Sqlite).await;
+}

@@ -2,6 +2,8 @@
 //!
 //! One binary: the servers of a process are shared by what it runs.
 
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "tests say how far they are")]
+
 mod faults;
 mod flows;
 mod harness;
