@@ -54,7 +54,8 @@ async fn stopped(origin: &End, sink: &End, place: &str) -> Child {
 
 async fn is_free(file: &End) -> bool {
     let options = WriterOptions { lock_timeout: Duration::from_secs(1), ..WriterOptions::default() };
-    let mut writer = file.endpoint.writer(&options).await.unwrap_or_else(|e| panic!("{e:?}"));
+    // Nor can a file be opened while somebody repairs it.
+    let Ok(mut writer) = file.endpoint.writer(&options).await else { return false };
     writer.run(&[shop::begin(file.engine()).to_owned(), "ROLLBACK".to_owned()]).await.is_ok()
 }
 
