@@ -91,11 +91,15 @@ impl Channel {
         loop {
             self.fill_to(self.used + HEADER_BYTES).await?;
             let header = Header::at(&self.input, self.used).ok_or(WireError::Protocol("a frame has no header"))?;
+            let out_of_order = header.sequence != self.sequence;
+            // What is no server may announce megabytes that never come.
+            if out_of_order && header.sequence != 0 {
+                return Err(OUT_OF_ORDER);
+            }
             let start = self.used + HEADER_BYTES;
             self.fill_to(start + header.len).await?;
             // A server that ends a session says so before it is asked anything.
-            let is_farewell = header.sequence == 0 && self.input.get(start) == Some(&mark::ERROR);
-            if header.sequence != self.sequence && !is_farewell {
+            if out_of_order && self.input.get(start) != Some(&mark::ERROR) {
                 return Err(OUT_OF_ORDER);
             }
             self.sequence = self.sequence.wrapping_add(1);
