@@ -6,6 +6,9 @@
 //! - `cargo run --release -p switchback-benches --bin mutations`: how many of a
 //!   million mutations a comparison misses, and what it finds besides.
 //!
+//! - `cargo run --release -p switchback-benches --features soak --bin soak`: streams
+//!   that are killed a thousand times each.
+//!
 //! What a claim rests on is in `runs/<date>-<machine>/`, with the commit, the
 //! command and the versions.
 

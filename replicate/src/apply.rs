@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use switchback_engines::{Class, Position, QueryFault, Violation, Writer};
 
-use crate::careful::{Careful, Held};
+use crate::careful::Careful;
 use crate::conflict::Policies;
+use crate::dead_letters::Letters;
 use crate::error::{Error, Result};
 use crate::failpoint::reached;
-use crate::own::{Own, Store};
+use crate::held::{Held, Holding};
 use crate::plan::Plan;
 use crate::progress::{Progress, ProgressTable};
 use crate::render::{Dialect, Order, Statement, render};
@@ -92,7 +93,7 @@ pub(crate) struct Applier {
     pub(crate) dialect: Dialect,
     pub(crate) policies: Policies,
     pub(crate) table: ProgressTable,
-    pub(crate) dead_letters: Store,
+    pub(crate) letters: Letters,
     pub(crate) stream: switchback_engines::StreamName,
     pub(crate) writer: Box<dyn Writer>,
     /// As the sink has it.
@@ -108,7 +109,7 @@ impl Applier {
     /// blame and those behind it, is in the sink; or, where the connection was
     /// lost, where it is not known, and the progress row has to be read.
     pub(crate) async fn apply(&mut self, group: &Group) -> Result<Applied> {
-        if self.held.is_empty() {
+        if !self.waits(group) {
             let mut to = group.transactions.iter().fold(self.progress.clone(), |p, t| p.then(t));
             if let Some(end) = &group.end {
                 to.position.clone_from(end);
@@ -120,12 +121,23 @@ impl Applier {
         let mut done = Applied::default();
         for transaction in &group.transactions {
             let to = self.progress.then(transaction);
-            let put_aside = self.persist(to, Way::OneByOne(&transaction.changes)).await?.unwrap_or(0);
+            let put_aside = self.persist(to, Way::OneByOne(&transaction.changes)).await?;
+            // Nothing is refused here but the claim itself, and then nothing was done.
+            let put_aside = put_aside.ok_or_else(|| Error::State { what: "the progress row".to_owned() })?;
             done.transactions += 1;
             done.rows += transaction.changes.count();
             done.dead_letters += put_aside;
         }
         Ok(done)
+    }
+
+    /// Whether a change of the group may have to wait behind a dead letter.
+    fn waits(&self, group: &Group) -> bool {
+        let concerned = |changes: &Changes| match changes {
+            Changes::Memory(changes) => changes.iter().any(|change| self.held.concerns(&self.plan, change)),
+            Changes::Spilled(_) => true,
+        };
+        !self.held.is_empty() && group.transactions.iter().any(|transaction| concerned(&transaction.changes))
     }
 
     /// All transactions of a group in one of the sink: what they come to, or if
@@ -191,7 +203,7 @@ impl Applier {
     async fn attempt(&mut self, to: &Progress, way: &Way<'_>) -> Result<u64, Failure> {
         let advance = [self.table.begin().to_owned(), self.table.advance(&self.progress, to)];
         reached("before-transaction");
-        let mut newly_held = Held::default();
+        let mut holding = Holding::default();
         let mut put_aside = 0;
         match way {
             // In one message with the beginning.
@@ -204,12 +216,12 @@ impl Applier {
             Way::OneByOne(changes) => {
                 self.run_all(advance.into(), &[]).await?;
                 reached("after-claim");
-                (put_aside, newly_held) = self.one_by_one(changes, to).await?;
+                (put_aside, holding) = self.one_by_one(changes, to).await?;
             }
         }
         reached("before-commit");
         self.commit().await?;
-        self.held.extend(newly_held);
+        self.held.settle(holding);
         Ok(put_aside)
     }
 
@@ -264,26 +276,25 @@ impl Applier {
         }
     }
 
-    async fn one_by_one(&mut self, changes: &Changes, to: &Progress) -> Result<(u64, Held), Failure> {
+    async fn one_by_one(&mut self, changes: &Changes, to: &Progress) -> Result<(u64, Holding), Failure> {
         let mut careful = Careful {
             plan: &self.plan,
             dialect: self.dialect,
             policies: &self.policies,
-            dead_letters: &self.dead_letters,
-            stream: &self.stream,
+            letters: &self.letters,
             writer: self.writer.as_mut(),
             to,
             held: &self.held,
-            newly_held: Held::default(),
+            holding: Holding::default(),
             ordinal: 0,
-            put_aside: 0,
+            written: 0,
         };
         let made = match changes {
             Changes::Memory(changes) => careful.make_all(changes).await,
             Changes::Spilled(spilled) => careful.make_spilled(spilled).await,
         };
-        let (put_aside, newly_held) = (careful.put_aside, careful.newly_held);
-        let Err(error) = made else { return Ok((put_aside, newly_held)) };
+        let (written, holding) = (careful.written, careful.holding);
+        let Err(error) = made else { return Ok((written, holding)) };
         // The connection may be gone, and then so is the transaction.
         if self.roll_back().await.is_err() {
             return Err(Failure::Stop(error));
@@ -350,9 +361,4 @@ fn applied(transactions: &[Transaction]) -> Applied {
         rows: transactions.iter().map(|t| t.changes.count()).sum(),
         dead_letters: 0,
     }
-}
-
-/// Where dead letters of a sink are kept.
-pub(crate) fn dead_letters(sink: &switchback_engines::ServerInfo) -> Store {
-    Store::new(sink, Own::DeadLetters)
 }

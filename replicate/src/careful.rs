@@ -5,89 +5,64 @@
 //! its policy is carried out, in the same transaction as everything else, so that
 //! neither a dead letter nor the change behind it can be lost or doubled.
 
-use std::collections::HashSet;
-
-use switchback_engines::pack::pack;
-use switchback_engines::sql::change;
-use switchback_engines::{Engine, Image, Outcome, QueryFault, StreamName, Value, Violation, Writer, display};
+use switchback_engines::fit::Unfit;
+use switchback_engines::sql::change::{self, Cell};
+use switchback_engines::{Image, Outcome, QueryFault, Value, Violation, Writer, display};
 
 use crate::codec;
 use crate::conflict::{Conflict, ConflictClass, Policies, Policy};
+use crate::dead_letters::Letters;
 use crate::error::{Error, Result};
 use crate::failpoint::reached;
-use crate::own::{Store, text};
+use crate::held::{Held, Holding, emptied};
+use crate::letter::{DeadLetter, LetterState, TextRow};
 use crate::plan::{Mapped, Plan};
 use crate::progress::Progress;
 use crate::render::{Dialect, one, truncated};
-use crate::transaction::{Op, RowChange, Spilled};
+use crate::transaction::{Misfitting, Op, RowChange, Spilled};
 
 const SAVE: &str = "SAVEPOINT switchback";
 const RELEASE: &str = "RELEASE SAVEPOINT switchback";
 const BACK: &str = "ROLLBACK TO SAVEPOINT switchback";
 
-/// The keys of dead letters: later changes of the same rows wait behind them, or
-/// they would be applied to a row that is not what they were made for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Held(HashSet<(usize, Vec<u8>)>);
-
-impl Held {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(crate) fn extend(&mut self, more: Self) {
-        self.0.extend(more.0);
-    }
-
-    /// Holds the rows that a change is about: where it moves one, the row by its
-    /// old and its new key.
-    pub(crate) fn hold(&mut self, plan: &Plan, change: &RowChange) {
-        self.0.extend(keys(plan, change).into_iter().map(|key| (change.table, key)));
-    }
-
-    fn holds(&self, plan: &Plan, change: &RowChange) -> bool {
-        !self.0.is_empty() && keys(plan, change).into_iter().any(|key| self.0.contains(&(change.table, key)))
-    }
-}
-
-fn keys(plan: &Plan, change: &RowChange) -> Vec<Vec<u8>> {
-    let Some(mapped) = plan.tables.get(change.table) else { return Vec::new() };
-    let packed = |image: &Image| {
-        let mut bytes = Vec::new();
-        mapped.key(image)?.iter().for_each(|(_, value)| pack(value, &mut bytes));
-        Some(bytes)
-    };
-    match &change.op {
-        Op::Insert { new } => packed(new).into_iter().collect(),
-        Op::Update { old, new } => old.as_ref().and_then(packed).into_iter().chain(packed(new)).collect(),
-        Op::Delete { old } => packed(old).into_iter().collect(),
-        Op::Truncate { .. } => Vec::new(),
-    }
-}
-
 pub(crate) struct Careful<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) dialect: Dialect,
     pub(crate) policies: &'a Policies,
-    pub(crate) dead_letters: &'a Store,
-    pub(crate) stream: &'a StreamName,
+    pub(crate) letters: &'a Letters,
     pub(crate) writer: &'a mut dyn Writer,
     /// What the progress row says when the transaction is committed.
     pub(crate) to: &'a Progress,
     pub(crate) held: &'a Held,
-    pub(crate) newly_held: Held,
+    pub(crate) holding: Holding,
     /// Of the change within its transaction.
     pub(crate) ordinal: i64,
-    pub(crate) put_aside: u64,
+    /// Letters that were written.
+    pub(crate) written: u64,
 }
 
 /// What a change that doesn't fit is, and what the server said.
-struct Misfit {
-    class: ConflictClass,
-    reason: Option<String>,
+#[derive(Debug)]
+pub(crate) struct Misfit {
+    pub(crate) class: ConflictClass,
+    pub(crate) reason: Option<String>,
 }
 
-impl Careful<'_> {
+impl Misfit {
+    fn new(class: ConflictClass, reason: impl Into<Option<String>>) -> Self {
+        Self { class, reason: reason.into() }
+    }
+
+    fn unfit(unfit: &Misfitting) -> Self {
+        let class = match unfit.why {
+            Unfit::Null { .. } => ConflictClass::Constraint,
+            Unfit::Range { .. } | Unfit::NoEqual { .. } => ConflictClass::Value,
+        };
+        Self::new(class, unfit.why.to_string())
+    }
+}
+
+impl<'a> Careful<'a> {
     pub(crate) async fn make_spilled(&mut self, spilled: &Spilled) -> Result<()> {
         let mut pieces = spilled.reader()?;
         loop {
@@ -109,40 +84,91 @@ impl Careful<'_> {
     }
 
     async fn make(&mut self, change: &RowChange) -> Result<()> {
-        let plan = self.plan;
-        let mapped = plan.tables.get(change.table).ok_or_else(|| state("a change of a table that is not there"))?;
         if let Op::Truncate { with } = &change.op {
-            let statements = change::truncate(self.dialect.engine, &truncated(plan, change.table, with));
-            return match self.writer.run(&statements).await {
-                Ok(_) => Ok(()),
-                Err(failed) => Err(failed.error.into()),
-            };
+            return self.empty(change.table, with).await;
         }
-        if self.held.holds(plan, change) || self.newly_held.holds(plan, change) {
-            return self.put_aside(mapped, change, Misfit { class: ConflictClass::Held, reason: None }).await;
-        }
-        let misfit = match &change.unfit {
-            Some(unfit) => Some(Misfit { class: ConflictClass::Value, reason: Some(unfit.to_string()) }),
-            None => self.try_to_make(mapped, change).await?,
+        let mapped = self.mapped(change)?;
+        let misfit = if self.holding.holds(self.held, self.plan, change) {
+            Misfit::new(ConflictClass::Held, "an earlier change of the row was put aside".to_owned())
+        } else {
+            match self.try_change(mapped, change).await? {
+                Some(misfit) => misfit,
+                None => return Ok(()),
+            }
         };
-        let Some(misfit) = misfit else { return Ok(()) };
-        match self.policies.of(misfit.class) {
-            Policy::Stop => Err(Error::Conflict(Box::new(Conflict {
-                class: misfit.class,
-                table: mapped.sink.name.to_string(),
-                operation: change.op.name(),
-                key: mapped.key_text(&change.op),
-                position: self.to.position.clone(),
-                reason: misfit.reason,
-            }))),
-            Policy::DeadLetter => self.put_aside(mapped, change, misfit).await,
-            Policy::Overwrite => self.overwrite(mapped, change, misfit).await,
+        let policy = self.policies.of(misfit.class);
+        match policy {
+            Policy::Stop => {
+                return Err(Error::Conflict(Box::new(Conflict {
+                    class: misfit.class,
+                    table: mapped.sink.name.to_string(),
+                    operation: change.op.name(),
+                    key: mapped.key_text(&change.op),
+                    position: self.to.position.clone(),
+                    reason: misfit.reason,
+                })));
+            }
+            Policy::DeadLetter => {}
+            Policy::Overwrite => {
+                if self.overwrite(mapped, change, &misfit).await? {
+                    return Ok(());
+                }
+            }
         }
+        self.holding.hold(self.plan, change);
+        let sink_row = self.in_the_way(mapped, change, misfit.class).await?;
+        self.write_letter(mapped, change, &misfit, policy, LetterState::Waiting, sink_row).await
+    }
+
+    /// Makes a change that was put aside before: `None` when it is made.
+    pub(crate) async fn make_again(&mut self, change: &RowChange) -> Result<Option<Misfit>> {
+        let mapped = self.mapped(change)?;
+        let Some(misfit) = self.try_change(mapped, change).await? else { return Ok(None) };
+        let overwrites = self.policies.of(misfit.class) == Policy::Overwrite;
+        Ok(if overwrites && self.overwrite(mapped, change, &misfit).await? { None } else { Some(misfit) })
+    }
+
+    fn mapped(&self, change: &RowChange) -> Result<&'a Mapped> {
+        let plan: &'a Plan = self.plan;
+        plan.tables.get(change.table).ok_or_else(|| Error::State { what: "a change's table".to_owned() })
+    }
+
+    /// Empties tables. There is no policy for it: a table is empty or not, and all
+    /// that comes later depends on which.
+    async fn empty(&mut self, table: usize, with: &[usize]) -> Result<()> {
+        let tables = truncated(self.plan, table, with);
+        let engine = self.dialect.engine;
+        let mut statements = vec![SAVE.to_owned()];
+        statements.extend(change::truncate(engine, &tables));
+        let refused = match self.writer.run(&statements).await {
+            Ok(_) => false,
+            // A table of the sink that is not streamed refers to one of these.
+            Err(failed) if failed.violation == Some(Violation::ForeignKey) => true,
+            Err(failed) if failed.violation == Some(Violation::Deadlock) => return Err(again(failed.error)),
+            Err(failed) => return Err(failed.error.into()),
+        };
+        let mut rest: Vec<String> = Vec::new();
+        if refused {
+            rest.push(BACK.to_owned());
+            rest.extend(tables.iter().map(|of| change::empty(engine, of)));
+        }
+        rest.push(RELEASE.to_owned());
+        let names: Vec<String> = tables.iter().map(|of| of.name.to_string()).collect();
+        rest.extend(self.letters.supersede(&names));
+        self.run(&rest).await?;
+        emptied(table, with).for_each(|table| self.holding.release(table));
+        Ok(())
     }
 
     /// Makes the change, or leaves everything as it was and says what is wrong.
-    async fn try_to_make(&mut self, mapped: &Mapped, change: &RowChange) -> Result<Option<Misfit>> {
-        let statement = one(self.dialect, mapped, change).ok_or_else(|| state("a change that lacks the row's key"))?;
+    async fn try_change(&mut self, mapped: &Mapped, change: &RowChange) -> Result<Option<Misfit>> {
+        if let Some(unfit) = &change.unfit {
+            return Ok(Some(Misfit::unfit(unfit)));
+        }
+        let Some(statement) = one(self.dialect, mapped, change) else {
+            let reason = "the change lacks values that it takes to make it".to_owned();
+            return Ok(Some(Misfit::new(ConflictClass::Value, reason)));
+        };
         let misfit = match self.run_saved(&statement.sql).await? {
             Ok(outcome) if Some(outcome.affected) == statement.expected => {
                 self.run(&[RELEASE]).await?;
@@ -150,11 +176,13 @@ impl Careful<'_> {
             }
             Ok(outcome) => {
                 self.run(&[BACK, RELEASE]).await?;
-                Misfit { class: self.not_one(mapped, change, outcome.affected).await?, reason: None }
+                let found = outcome.affected;
+                let reason = (found > 1).then(|| format!("{found} rows where one is meant"));
+                Misfit::new(self.not_one(mapped, change, found).await?, reason)
             }
             Err((violation, reason)) => {
                 self.run(&[BACK, RELEASE]).await?;
-                Misfit { class: self.refused(mapped, change, violation).await?, reason: Some(reason) }
+                Misfit::new(self.refused(mapped, change, violation).await?, reason)
             }
         };
         Ok(Some(misfit))
@@ -190,104 +218,117 @@ impl Careful<'_> {
     /// Whether the sink has a row of the identity that the change finds its row
     /// by. Without an identity all columns were asked for, and it has not.
     async fn is_there(&mut self, mapped: &Mapped, op: &Op) -> Result<bool> {
-        let image = match op {
-            Op::Insert { new } | Op::Update { old: None, new } => new,
-            Op::Update { old: Some(old), .. } | Op::Delete { old } => old,
-            Op::Truncate { .. } => return Ok(false),
-        };
+        let Some(key) = found_by(mapped, op).filter(|_| !mapped.identity.is_empty()) else { return Ok(false) };
+        let look = self.dialect.rows(mapped).look(&key);
+        Ok(self.run(&[look]).await?.first().is_some_and(|outcome| !outcome.rows.is_empty()))
+    }
+
+    /// Makes the row what the origin has, and keeps what it was. `false`, with
+    /// nothing done, where that can't be or would touch another row.
+    async fn overwrite(&mut self, mapped: &Mapped, change: &RowChange, misfit: &Misfit) -> Result<bool> {
+        // Without a key, a row that was changed looks like one that is not there:
+        // what is made instead would stand beside it.
         if mapped.identity.is_empty() {
             return Ok(false);
         }
-        let key = mapped.key(image).ok_or_else(|| state("a change that lacks the row's key"))?;
-        let look = self.dialect.rows(mapped).look(&key);
-        Ok(self.run(&[&look]).await?.first().is_some_and(|outcome| !outcome.rows.is_empty()))
+        let replaced = self.in_the_way(mapped, change, misfit.class).await?;
+        if misfit.class != ConflictClass::DeleteMissing {
+            let blind = Dialect { check_before: false, ..self.dialect };
+            let Some(instead) = instead(misfit.class, change) else { return Ok(false) };
+            let Some(statement) = one(blind, mapped, &instead) else { return Ok(false) };
+            let made = self.run_saved(&statement.sql).await?;
+            if !made.is_ok_and(|outcome| Some(outcome.affected) == statement.expected) {
+                self.run(&[BACK, RELEASE]).await?;
+                return Ok(false);
+            }
+            self.run(&[RELEASE]).await?;
+        }
+        self.write_letter(mapped, change, misfit, Policy::Overwrite, LetterState::Overwrote, replaced).await?;
+        Ok(true)
     }
 
-    /// Makes the row what the origin has.
-    async fn overwrite(&mut self, mapped: &Mapped, change: &RowChange, misfit: Misfit) -> Result<()> {
-        let blind = Dialect { check_before: false, ..self.dialect };
-        let statement = match (misfit.class, &change.op) {
-            (ConflictClass::InsertExists, Op::Insert { new }) => {
-                one(blind, mapped, &change.with(Op::Update { old: None, new: new.clone() }))
+    /// The row of the sink that a conflict is about.
+    async fn in_the_way(
+        &mut self,
+        mapped: &Mapped,
+        change: &RowChange,
+        class: ConflictClass,
+    ) -> Result<Option<TextRow>> {
+        let own = found_by(mapped, &change.op).filter(|_| !mapped.identity.is_empty());
+        match class {
+            ConflictClass::InsertExists
+            | ConflictClass::UpdateDiffers
+            | ConflictClass::DeleteDiffers
+            | ConflictClass::Ambiguous => match own {
+                Some(key) => self.row(mapped, &key).await,
+                None => Ok(None),
+            },
+            ConflictClass::UniqueOtherRow => {
+                let own = match own {
+                    Some(key) => self.row(mapped, &key).await?,
+                    None => None,
+                };
+                for key in unique_values(mapped, &change.op) {
+                    let other = self.row(mapped, &key).await?;
+                    if other.is_some() && other != own {
+                        return Ok(other);
+                    }
+                }
+                Ok(None)
             }
-            // What the log left out can't be made up.
-            (ConflictClass::UpdateMissing, Op::Update { new, .. }) => {
-                one(blind, mapped, &change.with(Op::Insert { new: new.clone() }))
-            }
-            (ConflictClass::UpdateDiffers | ConflictClass::DeleteDiffers, _) => one(blind, mapped, change),
-            (ConflictClass::DeleteMissing, _) => {
-                return self.note(mapped, change, &misfit, Policy::Overwrite, None).await;
-            }
-            _ => None,
-        };
-        let Some(statement) = statement else { return self.put_aside(mapped, change, misfit).await };
-        let replaced = self.row(mapped, &change.op).await?;
-        match self.run_saved(&statement.sql).await? {
-            Ok(outcome) if Some(outcome.affected) == statement.expected => {
-                self.run(&[RELEASE]).await?;
-                self.note(mapped, change, &misfit, Policy::Overwrite, replaced).await
-            }
-            _ => {
-                self.run(&[BACK, RELEASE]).await?;
-                self.put_aside(mapped, change, misfit).await
-            }
+            ConflictClass::UpdateMissing
+            | ConflictClass::DeleteMissing
+            | ConflictClass::Constraint
+            | ConflictClass::Value
+            | ConflictClass::Held => Ok(None),
         }
     }
 
-    /// The sink's row as text, before it is replaced.
-    async fn row(&mut self, mapped: &Mapped, op: &Op) -> Result<Option<String>> {
-        let image = match op {
-            Op::Insert { new } | Op::Update { old: None, new } => new,
-            Op::Update { old: Some(old), .. } | Op::Delete { old } => old,
-            Op::Truncate { .. } => return Ok(None),
-        };
-        let Some(key) = mapped.key(image) else { return Ok(None) };
-        let select = self.dialect.rows(mapped).select(&key);
-        let row = self.run(&[&select]).await?.into_iter().next().and_then(|o| o.rows.into_iter().next());
-        let text = |(place, cell): (usize, Option<String>)| {
-            let name =
-                mapped.columns.get(place).and_then(|&i| mapped.sink.columns.get(i)).map_or("", |c| c.name.as_str());
-            format!("{name}={}", cell.unwrap_or_else(|| "NULL".to_owned()))
-        };
-        Ok(row.map(|row| row.into_iter().enumerate().map(text).collect::<Vec<_>>().join(", ")))
+    /// A row of the sink that has these values, as text.
+    async fn row(&mut self, mapped: &Mapped, key: &[Cell<'_>]) -> Result<Option<TextRow>> {
+        let select = self.dialect.rows(mapped).select(key);
+        let row = self.run(&[select]).await?.into_iter().next().and_then(|o| o.rows.into_iter().next());
+        let named = |(place, cell): (usize, Option<String>)| (mapped.cell_name(place).to_owned(), cell);
+        Ok(row.map(|row| TextRow(row.into_iter().enumerate().map(named).collect())))
     }
 
-    async fn put_aside(&mut self, mapped: &Mapped, change: &RowChange, misfit: Misfit) -> Result<()> {
-        self.newly_held.hold(self.plan, change);
-        self.note(mapped, change, &misfit, Policy::DeadLetter, None).await
-    }
-
-    async fn note(
+    async fn write_letter(
         &mut self,
         mapped: &Mapped,
         change: &RowChange,
         misfit: &Misfit,
         policy: Policy,
-        replaced: Option<String>,
+        state: LetterState,
+        sink_row: Option<TextRow>,
     ) -> Result<()> {
-        let mut packed = Vec::new();
-        codec::encode(change, &mut packed);
-        let optional = |value: Option<String>| value.map_or(Value::Null, |v| Value::Text(v.into()));
-        let insert = self.dead_letters.insert(&[
-            ("stream", text(self.stream.as_str())),
-            ("epoch", Value::Int(self.to.epoch)),
-            ("incarnation", text(&self.to.incarnation)),
-            ("position", text(&self.to.position.0)),
-            ("seq", Value::Int(self.to.seq)),
-            ("ordinal", Value::Int(self.ordinal)),
-            ("committed_at", Value::Int(self.to.committed_at)),
-            ("operation", text(change.op.name())),
-            ("table_name", text(&mapped.sink.name.to_string())),
-            ("row_key", text(&mapped.key_text(&change.op))),
-            ("class", text(misfit.class.name())),
-            ("policy", text(if policy == Policy::Overwrite { "overwrite" } else { "dead_letter" })),
-            ("reason", optional(misfit.reason.clone())),
-            ("version", text(env!("CARGO_PKG_VERSION"))),
-            ("packed", text(&display::hex(&packed))),
-            ("replaced", optional(replaced)),
-        ]);
-        self.put_aside += 1;
-        self.run(&[&insert]).await?;
+        let packed = codec::encode_letter(mapped, change);
+        let (op, names) = codec::lettered(mapped, change);
+        let [before, after] = op.images().map(|image| image.map(|image| text_row(&names, image)));
+        let insert = self.letters.insert(&DeadLetter {
+            id: 0,
+            stream: String::new(),
+            epoch: self.to.epoch,
+            incarnation: self.to.incarnation.clone(),
+            position: self.to.position.clone(),
+            seq: self.to.seq,
+            ordinal: self.ordinal,
+            committed_at: self.to.committed_at,
+            operation: change.op.name().to_owned(),
+            table: mapped.sink.name.to_string(),
+            key: mapped.key_text(&change.op),
+            before,
+            after,
+            sink_row,
+            class: misfit.class,
+            reason: misfit.reason.clone(),
+            policy,
+            state,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            row_blake3: blake3::hash(&packed).to_hex().to_string(),
+            change: packed,
+        })?;
+        self.run(&[insert]).await?;
+        self.written += 1;
         reached("after-dead-letter");
         Ok(())
     }
@@ -305,14 +346,60 @@ impl Careful<'_> {
         }
     }
 
-    async fn run(&mut self, statements: &[&str]) -> Result<Vec<Outcome>> {
-        let statements: Vec<String> = statements.iter().map(|s| (*s).to_owned()).collect();
-        self.writer.run(&statements).await.map_err(|failed| failed.error.into())
+    async fn run(&mut self, statements: &[impl AsRef<str>]) -> Result<Vec<Outcome>> {
+        let statements: Vec<String> = statements.iter().map(|s| s.as_ref().to_owned()).collect();
+        self.writer.run(&statements).await.map_err(|failed| match failed.violation {
+            Some(Violation::Deadlock) => again(failed.error),
+            _ => failed.error.into(),
+        })
     }
 }
 
+/// The values by which the sink's row of a change is found.
+fn found_by<'c>(mapped: &Mapped, op: &'c Op) -> Option<Vec<Cell<'c>>> {
+    let [old, new] = op.images();
+    mapped.key(old.or(new)?)
+}
+
+/// The values that a change gives to the sink's unique keys, a list for each.
+fn unique_values<'c>(mapped: &Mapped, op: &'c Op) -> Vec<Vec<Cell<'c>>> {
+    let [_, Some(new)] = op.images() else { return Vec::new() };
+    let keys = mapped.sink.primary_key.iter().chain(&mapped.sink.unique_keys);
+    let cell = |column: &usize| {
+        let place = mapped.columns.iter().position(|i| i == column)?;
+        Some((place, new.get(place)?.as_ref().filter(|value| !value.is_null())?))
+    };
+    keys.filter_map(|key| key.columns.iter().map(cell).collect()).collect()
+}
+
+/// What makes the row what the origin has, where another change should have. What
+/// the log has left out of the new row stood in the old one.
+fn instead(class: ConflictClass, change: &RowChange) -> Option<RowChange> {
+    let op = match (class, &change.op) {
+        (ConflictClass::InsertExists, Op::Insert { new }) => Op::Update { old: None, new: new.clone() },
+        (ConflictClass::UpdateMissing, Op::Update { old, new }) => Op::Insert { new: whole(old.as_ref(), new) },
+        (ConflictClass::UpdateDiffers, Op::Update { old, new }) => {
+            Op::Update { old: old.clone(), new: whole(old.as_ref(), new) }
+        }
+        (ConflictClass::DeleteDiffers, Op::Delete { old }) => Op::Delete { old: old.clone() },
+        _ => return None,
+    };
+    Some(RowChange { table: change.table, op, unfit: None })
+}
+
+fn whole(old: Option<&Image>, new: &Image) -> Image {
+    let before = |place: usize| old.and_then(|old| old.get(place)?.clone());
+    new.iter().enumerate().map(|(place, cell)| cell.clone().or_else(|| before(place))).collect()
+}
+
+fn text_row(names: &[&str], image: &Image) -> TextRow {
+    let text = |value: &Value<'_>| display::text(value);
+    let cells = names.iter().zip(image);
+    TextRow(cells.filter_map(|(name, cell)| Some(((*name).to_owned(), text(cell.as_ref()?)))).collect())
+}
+
 /// A deadlock as what the whole transaction is made again after.
-fn again(error: switchback_engines::Error) -> Error {
+pub(crate) fn again(error: switchback_engines::Error) -> Error {
     use switchback_engines::Error as E;
     Error::Engine(match error {
         E::Query { location, what, source, .. } => E::Query { location, what, source, fault: QueryFault::TimedOut },
@@ -327,40 +414,4 @@ fn cause(error: &dyn std::error::Error) -> String {
         cause = source;
     }
     cause.to_string()
-}
-
-fn state(what: &str) -> Error {
-    Error::State { what: what.to_owned() }
-}
-
-/// Dead letters of a stream that wait, in the order in which they were put aside.
-pub(crate) async fn held(
-    writer: &mut dyn Writer,
-    store: &Store,
-    engine: Engine,
-    stream: &StreamName,
-    plan: &Plan,
-) -> Result<Held> {
-    let name = |column| switchback_engines::sql::name(engine, column);
-    let select = format!(
-        "SELECT {} FROM {} WHERE {} AND {} ORDER BY {}",
-        name("packed"),
-        store.name(),
-        store.is("stream", &text(stream.as_str())),
-        store.is("policy", &text("dead_letter")),
-        name("id")
-    );
-    let outcomes = writer.run(&[select]).await.map_err(|failed| failed.error)?;
-    let mut held = Held::default();
-    for row in outcomes.into_iter().flat_map(|outcome| outcome.rows) {
-        let packed = row.into_iter().next().flatten().and_then(|hex| unhex(&hex));
-        let change = packed.and_then(|packed| codec::decode(&packed)).ok_or_else(|| state("a dead letter"))?;
-        held.hold(plan, &change);
-    }
-    Ok(held)
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks(2);
-    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }

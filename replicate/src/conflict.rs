@@ -25,7 +25,8 @@ pub enum ConflictClass {
     UniqueOtherRow,
     /// Several rows where one is meant.
     Ambiguous,
-    /// A foreign key, NOT NULL or CHECK is violated.
+    /// NOT NULL, CHECK, or what else a constraint of the sink may say. Foreign
+    /// keys are not looked at in the applier's session, but by who truncates.
     Constraint,
     /// The sink's column can't hold the value, or no value that equals it.
     Value,
@@ -34,6 +35,19 @@ pub enum ConflictClass {
 }
 
 impl ConflictClass {
+    pub const ALL: [Self; 10] = [
+        Self::InsertExists,
+        Self::UpdateMissing,
+        Self::UpdateDiffers,
+        Self::DeleteMissing,
+        Self::DeleteDiffers,
+        Self::UniqueOtherRow,
+        Self::Ambiguous,
+        Self::Constraint,
+        Self::Value,
+        Self::Held,
+    ];
+
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -68,8 +82,23 @@ pub enum Policy {
     /// key, and go on.
     DeadLetter,
     /// Make the row what the origin has, and keep what was there as a dead
-    /// letter. Where that would touch another row, the change is put aside.
+    /// letter. Where that would touch another row, or can't be done, the change
+    /// is put aside; so it is in a table without a key, where a row that is not
+    /// there can't be told from one that differs.
     Overwrite,
+}
+
+impl Policy {
+    pub const ALL: [Self; 3] = [Self::Stop, Self::DeadLetter, Self::Overwrite];
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::DeadLetter => "dead_letter",
+            Self::Overwrite => "overwrite",
+        }
+    }
 }
 
 /// A policy for each class.

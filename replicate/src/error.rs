@@ -3,6 +3,7 @@
 use switchback_engines::{Class, StreamName};
 
 use crate::conflict::Conflict;
+use crate::letter::ArchiveError;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -40,6 +41,10 @@ pub enum Error {
     #[error("a change does not fit the sink: {0}")]
     Conflict(Box<Conflict>),
 
+    /// Exported letters could not be kept; they are where they were.
+    #[error("the archive of dead letters failed")]
+    Archive(#[source] ArchiveError),
+
     /// A file on our own disk.
     #[error("{what} failed")]
     File {
@@ -60,7 +65,7 @@ impl Error {
             Self::Engine(error) => error.class(),
             Self::Busy { .. } => Class::Transient,
             Self::Fenced { .. } | Self::Closed { .. } | Self::NotArmed { .. } | Self::Plan { .. } => Class::Operator,
-            Self::Conflict(_) | Self::File { .. } => Class::Operator,
+            Self::Conflict(_) | Self::File { .. } | Self::Archive(_) => Class::Operator,
             Self::State { .. } => Class::Permanent,
         }
     }
@@ -76,7 +81,7 @@ impl Error {
             Self::Plan { hint, .. } => Some(hint),
             Self::Conflict(_) => Some("see who else writes to the sink; or choose a policy for this class of conflict"),
             Self::File { .. } => Some("make room on the disk, then start again: nothing is lost"),
-            Self::State { .. } => None,
+            Self::Archive(_) | Self::State { .. } => None,
         }
     }
 }

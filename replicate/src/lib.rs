@@ -53,30 +53,72 @@
 //! - [`net`], [`render`]: what a group of transactions comes to, and its statements.
 //! - [`apply`]: the protocol above; [`careful`]: one change at a time, where
 //!   something doesn't fit; [`conflict`]: what it is that doesn't.
+//! - [`letter`]: a change that was put aside; [`dead_letters`]: the table of them;
+//!   [`held`]: what waits behind them; [`replay`]: making them after all;
+//!   [`export`]: keeping them elsewhere.
+//! - [`doings`]: tables of the sink that would do something by themselves.
 //! - [`stream`]: the three at work, heartbeats, status; [`patient`]: no end is
 //!   waited for without end.
+//!
+//! Without the feature `run` this crate is its result types, which `reports` builds
+//! on.
 
+#[cfg(feature = "run")]
 mod apply;
+#[cfg(feature = "run")]
 mod assemble;
+#[cfg(feature = "run")]
 mod careful;
+#[cfg(feature = "run")]
 mod codec;
 mod conflict;
+#[cfg(feature = "run")]
+mod dead_letters;
+#[cfg(feature = "run")]
+mod doings;
+#[cfg(feature = "run")]
 mod error;
+#[cfg(feature = "run")]
+mod export;
+#[cfg(feature = "run")]
 mod failpoint;
+#[cfg(feature = "run")]
+mod held;
+mod letter;
+#[cfg(feature = "run")]
 mod net;
+#[cfg(feature = "run")]
 mod own;
+#[cfg(feature = "run")]
 mod patient;
+#[cfg(feature = "run")]
 mod plan;
+#[cfg(feature = "run")]
 mod progress;
+#[cfg(feature = "run")]
 mod render;
+#[cfg(feature = "run")]
+mod replay;
+#[cfg(feature = "run")]
 mod spec;
 mod status;
+#[cfg(feature = "run")]
 mod stream;
+#[cfg(feature = "run")]
 mod transaction;
 
 pub use conflict::{Conflict, ConflictClass, Policies, Policy};
+#[cfg(feature = "run")]
 pub use error::{Error, Result};
+#[cfg(feature = "run")]
+pub use export::Exported;
+pub use letter::{ArchiveError, DeadLetter, LetterArchive, LetterState, TextRow};
+#[cfg(feature = "run")]
 pub use progress::Progress;
+#[cfg(feature = "run")]
+pub use replay::{Left, Replayed};
+#[cfg(feature = "run")]
 pub use spec::{Settings, Spec, TablePair};
 pub use status::Status;
+#[cfg(feature = "run")]
 pub use stream::Stream;

@@ -75,8 +75,15 @@ const fn definition(table: Own) -> Definition {
                 ("policy", Kind::Name),
                 ("reason", Kind::Text),
                 ("version", Kind::Name),
+                ("before_row", Kind::Text),
+                ("after_row", Kind::Text),
+                ("sink_row", Kind::Text),
+                ("state", Kind::Name),
                 ("packed", Kind::Text),
-                ("replaced", Kind::Text),
+                ("row_blake3", Kind::Name),
+                // The file that it is exported to, and whether it is there.
+                ("archive", Kind::Text),
+                ("archived", Kind::Integer),
             ],
             key: 1,
         },
@@ -231,6 +238,16 @@ impl Store {
             set: set.iter().map(|(place, value)| (*place, value)).collect(),
             before: Vec::new(),
         })
+    }
+
+    /// `column = value`, for an update.
+    pub(crate) fn assign(&self, column: &str, value: &OwnedValue) -> String {
+        match self.table.column(column) {
+            Some((_, column)) => {
+                format!("{} = {}", sql::name(self.engine, &column.name), sql::literal(self.engine, column, value))
+            }
+            None => String::new(),
+        }
     }
 
     /// A condition for `column` being `value`.

@@ -13,7 +13,7 @@ use switchback_engines::{Change, Column, Engine, Image, Key, Logical, OwnedValue
 
 use crate::error::{Error, Result};
 use crate::spec::{Spec, TablePair};
-use crate::transaction::{Op, RowChange};
+use crate::transaction::{Misfitting, Op, RowChange};
 
 /// All tables of a stream, in the order of its [`Spec`].
 #[derive(Debug)]
@@ -37,8 +37,10 @@ pub(crate) struct Mapped {
     /// Rows of this table have taken each other's unique values within a group:
     /// from then on its changes are made in their own order.
     pub(crate) in_order: AtomicBool,
+    /// The origin's columns that its images have cells for.
+    pub(crate) origin_names: Vec<String>,
     cells: Vec<Cell>,
-    engine: Engine,
+    pub(crate) engine: Engine,
 }
 
 #[derive(Debug)]
@@ -60,27 +62,22 @@ impl Plan {
 
     /// A change in the sink's terms.
     pub(crate) fn map(&self, change: Change) -> Option<RowChange> {
-        let mut unfit = None;
         let (table, op) = match change {
-            Change::Insert { table, new } => {
-                let mapped = self.tables.get(table)?;
-                (table, Op::Insert { new: mapped.image(new, &mut unfit) })
-            }
-            Change::Update { table, old, new } => {
-                let mapped = self.tables.get(table)?;
-                let old = old.map(|old| mapped.image(old, &mut unfit));
-                (table, Op::Update { old, new: mapped.image(new, &mut unfit) })
-            }
-            Change::Delete { table, old } => {
-                let mapped = self.tables.get(table)?;
-                (table, Op::Delete { old: mapped.image(old, &mut unfit) })
-            }
+            Change::Insert { table, new } => (table, Op::Insert { new }),
+            Change::Update { table, old, new } => (table, Op::Update { old, new }),
+            Change::Delete { table, old } => (table, Op::Delete { old }),
             Change::Truncate { tables } => {
                 let mut tables = tables.into_iter().filter(|&table| table < self.tables.len());
-                (tables.next()?, Op::Truncate { with: tables.collect() })
+                let table = tables.next()?;
+                return Some(RowChange { table, op: Op::Truncate { with: tables.collect() }, unfit: None });
             }
         };
-        Some(RowChange { table, op, unfit })
+        Some(self.tables.get(table)?.map(table, op))
+    }
+
+    /// The table of the sink that has this name, with its place.
+    pub(crate) fn named(&self, name: &str) -> Option<(usize, &Mapped)> {
+        self.tables.iter().enumerate().find(|(_, mapped)| mapped.sink.name.to_string() == name)
     }
 }
 
@@ -94,6 +91,10 @@ impl Mapped {
             identity: Vec::new(),
             checkable: Vec::new(),
             in_order: AtomicBool::new(false),
+            origin_names: columns(&pair.origin)
+                .into_iter()
+                .filter_map(|i| pair.origin.columns.get(i).map(|column| column.name.clone()))
+                .collect(),
             cells: Vec::new(),
             engine: sink.engine,
         };
@@ -143,22 +144,44 @@ impl Mapped {
         keys.into_iter().find_map(places).unwrap_or_default()
     }
 
-    fn image(&self, mut image: Image, unfit: &mut Option<Unfit>) -> Image {
-        let fitted = |cell: &Cell, place: usize, image: &mut Image, unfit: &mut Option<Unfit>| {
-            let value = image.get_mut(cell.from)?.take()?;
-            if cell.same {
-                return Some(value);
-            }
+    /// A change of the origin's row in the sink's terms. `table`: this one's place.
+    pub(crate) fn map(&self, table: usize, op: Op) -> RowChange {
+        let mut why = None;
+        let mut fitted = op.images().map(|image| image.map(|image| self.fitted(image, &mut why)));
+        // Only now, since what fits is taken out of the images.
+        let unfit = why.map(|why| Box::new(Misfitting { why, origin: op.clone() }));
+        let mut fitted = fitted.iter_mut().filter_map(Option::take);
+        let op = op.map(|image| self.assembled(image, fitted.next().unwrap_or_default()));
+        RowChange { table, op, unfit }
+    }
+
+    /// The cells that have to be made fit, in their order.
+    fn fitted(&self, image: &Image, why: &mut Option<Unfit>) -> Vec<Option<OwnedValue>> {
+        let fitted = |(place, cell): (usize, &Cell)| {
+            let value = image.get(cell.from)?.as_ref()?;
             let column = self.columns.get(place).and_then(|&i| self.sink.columns.get(i))?;
-            match fit(self.engine, &cell.rule, column, &value, false) {
+            match fit(self.engine, &cell.rule, column, value, false) {
                 Ok(value) => Some(value),
-                Err(why) => {
-                    unfit.get_or_insert(why);
+                Err(unfit) => {
+                    why.get_or_insert(unfit);
                     None
                 }
             }
         };
-        self.cells.iter().enumerate().map(|(place, cell)| fitted(cell, place, &mut image, unfit)).collect()
+        self.cells.iter().enumerate().filter(|(_, cell)| !cell.same).map(fitted).collect()
+    }
+
+    fn assembled(&self, mut image: Image, fitted: Vec<Option<OwnedValue>>) -> Image {
+        let mut fitted = fitted.into_iter();
+        let cell = |cell: &Cell| {
+            if cell.same { image.get_mut(cell.from).and_then(Option::take) } else { fitted.next().flatten() }
+        };
+        self.cells.iter().map(cell).collect()
+    }
+
+    /// The name of a cell's column at the sink.
+    pub(crate) fn cell_name(&self, place: usize) -> &str {
+        self.columns.get(place).and_then(|&i| self.sink.columns.get(i)).map_or("", |column| column.name.as_str())
     }
 
     /// The identity's values in an image, where it has them all.
@@ -181,9 +204,8 @@ impl Mapped {
             Op::Truncate { .. } => return String::new(),
         };
         let text = |(place, value): (usize, &OwnedValue)| {
-            let name = self.columns.get(place).and_then(|&i| self.sink.columns.get(i)).map_or("", |c| c.name.as_str());
             let text = switchback_engines::display::text(value).unwrap_or_else(|| "NULL".to_owned());
-            format!("{name}={text}")
+            format!("{}={text}", self.cell_name(place))
         };
         let key = self.key(image).unwrap_or_default();
         key.into_iter().map(text).collect::<Vec<_>>().join(", ")

@@ -17,7 +17,7 @@ pub struct Status {
     pub commits: u64,
     /// Transactions of the opposite stream that were dropped.
     pub own_dropped: u64,
-    /// Changes put aside.
+    /// Letters written: changes put aside, and what was overwritten.
     pub dead_letters: u64,
     /// When the newest heartbeat that came through was written; our clock wrote
     /// it and our clock is read, so the servers' clocks don't matter.

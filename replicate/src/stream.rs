@@ -15,11 +15,13 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::apply::{Applied, Applier, Group, dead_letters};
+use crate::apply::{Applied, Applier, Group};
 use crate::assemble::{Assembler, Item};
-use crate::careful;
+use crate::dead_letters::Letters;
+use crate::doings;
 use crate::error::{Error, Result};
 use crate::failpoint::reached;
+use crate::held;
 use crate::own::{self, Own, Store};
 use crate::patient::{Patient, in_time};
 use crate::plan::Plan;
@@ -32,9 +34,9 @@ use crate::transaction::{Changes, Transaction};
 /// A stream, running or not.
 pub struct Stream {
     origin: Arc<dyn Endpoint>,
-    sink: Arc<dyn Endpoint>,
-    spec: Arc<Spec>,
-    plan: Arc<Plan>,
+    pub(crate) sink: Arc<dyn Endpoint>,
+    pub(crate) spec: Arc<Spec>,
+    pub(crate) plan: Arc<Plan>,
 }
 
 /// Between two tries to reach an end that was lost.
@@ -70,9 +72,10 @@ impl Stream {
             }
             writer.close().await?;
         }
+        let mut writer = self.writer(&self.sink).await?;
+        doings::refuse(writer.as_mut(), &self.plan).await?;
         let armed = self.origin.arm(&self.request().await?).await?;
         reached("after-arm");
-        let mut writer = self.writer(&self.sink).await?;
         let table = ProgressTable::new(self.sink.info(), &self.spec.name);
         let first = Progress::first(&armed.incarnation, &armed.position);
         writer.run(&[table.insert(&first)]).await.map_err(|failed| failed.error)?;
@@ -216,20 +219,17 @@ impl Stream {
         let info = self.sink.info();
         let table = ProgressTable::new(info, &self.spec.name);
         let progress = table.claim(writer.as_mut(), claims).await?;
-        let store = dead_letters(info);
-        let held = careful::held(writer.as_mut(), &store, info.engine, &self.spec.name, &self.plan).await?;
+        doings::refuse(writer.as_mut(), &self.plan).await?;
+        let letters = Letters::new(info, &self.spec.name);
+        let held = held::load(writer.as_mut(), &letters, &self.plan).await?;
         let opening = self.origin.capture(&request, &progress.position, &progress.incarnation);
         let capture = self.asking(&self.origin, "beginning to follow the changes", opening).await?;
         let applier = Applier {
             plan: Arc::clone(&self.plan),
-            dialect: Dialect {
-                engine: info.engine,
-                flavor: info.flavor,
-                check_before: self.spec.settings.check_before,
-            },
+            dialect: self.dialect(),
             policies: self.spec.settings.policies.clone(),
             table,
-            dead_letters: store,
+            letters,
             stream: self.spec.name.clone(),
             writer,
             progress,
@@ -255,7 +255,13 @@ impl Stream {
         Ok(CaptureRequest { stream: self.spec.name.clone(), tables })
     }
 
-    async fn writer(&self, end: &Arc<dyn Endpoint>) -> Result<Box<dyn Writer>> {
+    /// How the sink's rows are written.
+    pub(crate) fn dialect(&self) -> Dialect {
+        let info = self.sink.info();
+        Dialect { engine: info.engine, flavor: info.flavor, check_before: self.spec.settings.check_before }
+    }
+
+    pub(crate) async fn writer(&self, end: &Arc<dyn Endpoint>) -> Result<Box<dyn Writer>> {
         let settings = &self.spec.settings;
         let options = WriterOptions {
             application_name: format!("switchback {}", self.spec.name),

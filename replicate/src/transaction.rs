@@ -18,9 +18,18 @@ pub(crate) struct RowChange {
     /// In [`crate::plan::Plan::tables`].
     pub(crate) table: usize,
     pub(crate) op: Op,
-    /// A value that the sink's column can't hold; the first of them. The images
-    /// then have no value there.
-    pub(crate) unfit: Option<Unfit>,
+    /// A value has no place in the sink. The images then have none there.
+    pub(crate) unfit: Option<Box<Misfitting>>,
+}
+
+/// A change of which not every value fits the sink.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Misfitting {
+    /// The first of the values.
+    pub(crate) why: Unfit,
+    /// The change in the origin's own terms, a cell for each of its columns that
+    /// are captured: all that there is to put aside.
+    pub(crate) origin: Op,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +51,42 @@ pub(crate) enum Op {
 }
 
 impl Op {
+    /// The row before and the row after, in as far as there are such.
+    pub(crate) fn images(&self) -> [Option<&Image>; 2] {
+        match self {
+            Self::Insert { new } => [None, Some(new)],
+            Self::Update { old, new } => [old.as_ref(), Some(new)],
+            Self::Delete { old } => [Some(old), None],
+            Self::Truncate { .. } => [None, None],
+        }
+    }
+
+    /// The same operation, with other images: the one before is asked for first.
+    pub(crate) fn map(self, mut image: impl FnMut(Image) -> Image) -> Self {
+        match self {
+            Self::Insert { new } => Self::Insert { new: image(new) },
+            Self::Update { old, new } => {
+                let old = old.map(&mut image);
+                Self::Update { old, new: image(new) }
+            }
+            Self::Delete { old } => Self::Delete { old: image(old) },
+            Self::Truncate { with } => Self::Truncate { with },
+        }
+    }
+
+    /// About how much memory it takes.
+    fn size_bytes(&self) -> usize {
+        let image = |image: &Image| -> usize {
+            image.iter().map(|cell| cell.as_ref().map_or(0, |v| v.size_bytes()).max(56)).sum()
+        };
+        match self {
+            Self::Insert { new } => image(new),
+            Self::Update { old, new } => old.as_ref().map_or(0, image) + image(new),
+            Self::Delete { old } => image(old),
+            Self::Truncate { with } => with.len() * 8,
+        }
+    }
+
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Insert { .. } => "insert",
@@ -53,23 +98,10 @@ impl Op {
 }
 
 impl RowChange {
-    /// Another change of the same table.
-    pub(crate) fn with(&self, op: Op) -> Self {
-        Self { table: self.table, op, unfit: None }
-    }
-
     /// About how much memory it takes.
     pub(crate) fn size_bytes(&self) -> usize {
         const BASE: usize = 128;
-        let image = |image: &Image| -> usize {
-            image.iter().map(|cell| cell.as_ref().map_or(0, |v| v.size_bytes()).max(56)).sum()
-        };
-        BASE + match &self.op {
-            Op::Insert { new } => image(new),
-            Op::Update { old, new } => old.as_ref().map_or(0, image) + image(new),
-            Op::Delete { old } => image(old),
-            Op::Truncate { with } => with.len() * 8,
-        }
+        BASE + self.op.size_bytes() + self.unfit.as_ref().map_or(0, |unfit| unfit.origin.size_bytes())
     }
 }
 

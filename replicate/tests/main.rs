@@ -2,8 +2,13 @@
 //!
 //! One binary: the servers of a process are shared by what it runs.
 
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "tests say how far they are")]
+
+mod conflicts;
 mod faults;
 mod flows;
 mod harness;
 mod kills;
+mod letters;
 mod loops;
+mod structure;

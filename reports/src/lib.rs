@@ -10,6 +10,7 @@
 //! - [`parquet`]: differences as `verify` finds them, into files and back.
 //! - [`summary`], [`certificate`]: the two JSON files.
 //! - [`terminal`]: a run, and a few differences, as text.
+//! - [`dead_letters`]: changes that a stream could not make, in Parquet files.
 //! - [`repair`]: the SQL that would make the target equal to the source.
 //!
 //! Invariants:
@@ -26,6 +27,7 @@
 //! connect, or run a script that it wrote.
 
 pub mod certificate;
+pub mod dead_letters;
 pub mod error;
 pub mod parquet;
 pub mod repair;

@@ -1,6 +1,7 @@
 //! What a run leaves behind, written and read as users would.
 
 mod build;
+mod dead_letters;
 mod disk_full;
 mod every_type;
 mod json_files;

@@ -94,7 +94,7 @@ fn write_others(run_dir: &Path) {
 }
 
 /// The interpreter of a virtual environment that has what the script needs.
-fn python() -> Result<PathBuf, String> {
+pub(crate) fn python() -> Result<PathBuf, String> {
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())

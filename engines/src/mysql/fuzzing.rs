@@ -23,6 +23,7 @@ use crate::fuzzing::{self, Harness};
 use crate::table::{Column, Logical, Table, TableRef};
 
 pub(crate) const HARNESSES: &[Harness] = &[
+    Harness { name: "mysql-binlog", run: super::capture::fuzzing::events, seeds: super::capture::fuzzing::seeds },
     Harness { name: "mysql-login", run: login, seeds: login_seeds },
     Harness { name: "mysql-packets", run: packets, seeds: packet_seeds },
     Harness { name: "mysql-stream", run: stream, seeds: stream_seeds },

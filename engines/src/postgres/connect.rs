@@ -15,10 +15,12 @@
 //! `PGPASSWORD`, …) and password file.
 
 use std::str::FromStr as _;
+use std::sync::Once;
 use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use tokio_rustls::rustls::crypto::aws_lc_rs;
 use url::Url;
 
 use super::fault;
@@ -98,6 +100,7 @@ pub(super) struct Connector {
 
 impl Connector {
     pub(super) fn new(url: &DatabaseUrl, timeout: Duration) -> Result<Self> {
+        choose_provider();
         let parsed = Url::parse(url.expose()).map_err(|e| url_error(e.to_string()))?;
         check_parameters(&parsed)?;
         let mut options = PgConnectOptions::from_str(url.expose()).map_err(|e| match e {
@@ -191,6 +194,17 @@ fn location(options: &PgConnectOptions, names_port: bool) -> String {
     // As the server does without a name.
     let database = options.get_database().unwrap_or_else(|| options.get_username());
     format!("{host}{port}/{database}")
+}
+
+/// Two crates do TLS here and each brings a provider of its own, so that rustls
+/// would not know which one is meant; and the one that streams would choose the
+/// other one for the whole process.
+fn choose_provider() {
+    static CHOSEN: Once = Once::new();
+    CHOSEN.call_once(|| {
+        // Somebody may have chosen already; then it is theirs.
+        let _ = aws_lc_rs::default_provider().install_default();
+    });
 }
 
 fn check_parameters(url: &Url) -> Result<()> {

@@ -1,16 +1,21 @@
-//! PostgreSQL's bytes: the frame of a copy, its rows, and each type's value.
+//! PostgreSQL's bytes: the frame of a copy, its rows, each type's value, and the
+//! changes in a log.
 
+use super::capture;
 use super::decode::CopyDecoder;
 use super::frame::{Framer, NULL};
 use crate::batch::RawBatch;
+use crate::change::{Change, Event};
 use crate::error::Result;
 use crate::fuzzing::{self, Harness};
 use crate::table::{Column, Element, Field, Logical, Notation, Shape, Table, TableRef};
+use crate::value::Value;
 
 pub(crate) const HARNESSES: &[Harness] = &[
     Harness { name: "postgres-frames", run: frames, seeds: frame_seeds },
     Harness { name: "postgres-rows", run: rows, seeds: row_seeds },
     Harness { name: "postgres-values", run: values, seeds: value_seeds },
+    Harness { name: "postgres-changes", run: changes, seeds: change_seeds },
 ];
 
 /// A type for every decoder, and a valid field of it.
@@ -209,6 +214,51 @@ fn row_seeds() -> Vec<Vec<u8>> {
 
 fn value_seeds() -> Vec<Vec<u8>> {
     (0u8..).zip(types()).map(|(i, (_, _, field))| [&[i][..], &field].concat()).collect()
+}
+
+/// Columns of a changed row: few, so that a message is soon valid.
+const CHANGED: [usize; 4] = [0, 2, 5, 9];
+
+fn changes(bytes: &[u8]) {
+    let mut table = table();
+    let all = std::mem::take(&mut table.columns);
+    table.columns = CHANGED.iter().map(|&i| all[i].clone()).collect();
+    let Ok(events) = capture::replay(table, bytes) else { return };
+    for event in events {
+        let Event::Change(change) = event else { continue };
+        let images = match change {
+            Change::Insert { new, .. } => vec![new],
+            Change::Update { old, new, .. } => old.into_iter().chain([new]).collect(),
+            Change::Delete { old, .. } => vec![old],
+            Change::Truncate { .. } => Vec::new(),
+        };
+        for image in images {
+            assert_eq!(image.len(), CHANGED.len(), "an image has another number of cells than its table");
+            let values: Vec<Value<'_>> = image.into_iter().flatten().collect();
+            fuzzing::take_on(&values, bytes.len());
+        }
+    }
+}
+
+fn change_seeds() -> Vec<Vec<u8>> {
+    let types = types();
+    let mut row = (CHANGED.len() as u16).to_be_bytes().to_vec();
+    for &i in &CHANGED {
+        row.push(b'b');
+        row.extend_from_slice(&(types[i].2.len() as u32).to_be_bytes());
+        row.extend_from_slice(&types[i].2);
+    }
+    let message = |parts: &[&[u8]]| {
+        let body = parts.concat();
+        [&(body.len() as u16).to_be_bytes()[..], &body].concat()
+    };
+    let id = &[0, 0, 0, 1][..];
+    let insert = message(&[b"I", id, b"N", &row]);
+    let update = message(&[b"U", id, b"K", b"\0\x04nnnn", b"N", b"\0\x04unun"]);
+    let delete = message(&[b"D", id, b"O", &row]);
+    let truncate = message(&[b"T", &[0, 0, 0, 1, 0], id]);
+    let relation = message(&[b"R", &[0, 0, 0, 2], b"s\0u\0d\0\x01\x01a\0\0\0\0\x17\xFF\xFF\xFF\xFF"]);
+    vec![insert.clone(), update.clone(), delete.clone(), [relation, insert, update, delete, truncate].concat()]
 }
 
 #[cfg(test)]

@@ -33,11 +33,18 @@ use crate::write::{Neutral, Outcome, StatementFailed, Violation, Writer, WriterO
 /// What differs from the reading sessions, whose settings are made first.
 ///
 /// `remote_apply` is more than `on`, so it is left where it is.
+///
+/// What is written to is found by keys, a thousand at most. The planner would
+/// rather read a table of a hundred thousand rows for that, each time; where there
+/// is no index to use, it still does.
 const PIN: &str = "
     SET default_transaction_read_only = off;
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') <> 'remote_apply';
-    SET max_parallel_workers_per_gather = 0";
+    SET max_parallel_workers_per_gather = 0;
+    SET enable_seqscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off";
 
 /// Apart, because it needs a privilege and its refusal an explanation.
 const NEUTRALISE: &str = "SET session_replication_role = replica";
@@ -181,8 +188,11 @@ impl PostgresWriter {
         Ok(())
     }
 
-    fn failed(&self, index: usize, error: sqlx::Error) -> StatementFailed {
+    fn failed(&self, index: usize, statement: Option<&String>, error: sqlx::Error) -> StatementFailed {
+        let empties = statement.is_some_and(|s| s.starts_with("TRUNCATE "));
         let violation = match &error {
+            // Said of a table that others refer to, whatever the session's role.
+            sqlx::Error::Database(e) if empties && e.code().as_deref() == Some("0A000") => Some(Violation::ForeignKey),
             sqlx::Error::Database(e) => e.code().as_deref().and_then(violation),
             _ => None,
         };
@@ -230,7 +240,7 @@ impl Writer for PostgresWriter {
                     if matches!(error, sqlx::Error::Database(_)) {
                         self.state = ran.after_failed(failed);
                     }
-                    return Err(self.failed(outcomes.len(), error));
+                    return Err(self.failed(outcomes.len(), message.get(done), error));
                 }
             }
         }

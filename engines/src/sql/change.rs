@@ -222,18 +222,27 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// Deletes all rows of one table, where [`truncate`] is refused because a table
+/// that stays refers to it.
+#[must_use]
+pub fn empty(engine: Engine, of: &Table) -> String {
+    format!("DELETE FROM {}", table(engine, &of.name))
+}
+
 /// Empties tables. How many rows that affects is not known.
 ///
 /// MySQL's `TRUNCATE` would commit what the transaction has done by then, and
 /// SQLite has none.
 #[must_use]
 pub fn truncate(engine: Engine, tables: &[&Table]) -> Vec<String> {
-    let names = tables.iter().map(|t| table(engine, &t.name));
     match engine {
         // At once, as each may be referred to by another of them.
-        Engine::Postgres => vec![format!("TRUNCATE {}", names.collect::<Vec<_>>().join(", "))],
+        Engine::Postgres => {
+            let names: Vec<String> = tables.iter().map(|t| table(engine, &t.name)).collect();
+            vec![format!("TRUNCATE {}", names.join(", "))]
+        }
         Engine::MySql | Engine::Sqlite | Engine::SqlServer | Engine::MongoDb => {
-            names.map(|name| format!("DELETE FROM {name}")).collect()
+            tables.iter().map(|of| empty(engine, of)).collect()
         }
     }
 }

@@ -11,11 +11,13 @@
 //! - `literal`: values, with a file per dialect.
 //! - [`change`]: statements that change rows.
 //! - `condition`: the rows of a key range, and those of a list of keys.
+//! - [`doings()`]: what a table does by itself in a session that writes.
 //! - `exact`: a column that has exactly a value.
 //! - `lookup`: when a row can be found by a literal of its key.
 
 pub mod change;
 mod condition;
+mod doings;
 mod exact;
 mod literal;
 mod lookup;
@@ -27,10 +29,10 @@ mod sqlite;
 mod tests;
 
 pub use condition::{in_keys, in_range, is_not_null, is_null, where_clause};
+pub use doings::doings;
 pub use exact::{is, row_id};
 pub(crate) use literal::key_value;
 pub use literal::literal;
-#[cfg(feature = "postgres")]
 pub(crate) use literal::quoted;
 pub use lookup::finds_by_literal;
 pub use mysql::in_own_charset;

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use switchback_engines::{
-    ConnectFault, Endpoint as _, Error, Neutral, Outcome, QueryFault, StatementFailed, Violation, Writer, WriterOptions,
+    ConnectFault, Endpoint as _, Engine, Error, Neutral, Outcome, QueryFault, StatementFailed, TableRef, Violation,
+    Writer, WriterOptions, sql,
 };
 use switchback_fixtures::Side;
 
@@ -14,6 +15,8 @@ on_both_versions!(
     statements_outside_of_a_transaction_stand_alone,
     a_failure_names_its_statement_and_nothing_after_it_is_run,
     a_failed_transaction_can_only_be_rolled_back,
+    a_savepoint_takes_back_what_failed,
+    what_the_session_cannot_keep_a_table_from_is_listed,
     violations_are_told_apart,
     the_schema_does_nothing_by_itself,
     sessions_are_pinned_against_the_accounts_defaults,
@@ -117,8 +120,48 @@ async fn a_failed_transaction_can_only_be_rolled_back(side: Side) {
     assert_eq!(cell(&mut writer, "SELECT count(*) FROM public.t").await, "1");
 }
 
+async fn a_savepoint_takes_back_what_failed(side: Side) {
+    let fixture = Fixture::new(side, "savepoint", "CREATE TABLE t (id int PRIMARY KEY)").await;
+    let mut writer = writer(&fixture).await;
+    run(&mut writer, &["BEGIN", "INSERT INTO public.t VALUES (1)"]).await.expect("an insert");
+    let failed = run(&mut writer, &["SAVEPOINT s", "INSERT INTO public.t VALUES (1)"]).await.expect_err("a duplicate");
+    assert_eq!((failed.index, failed.violation), (1, Some(Violation::Unique)));
+    assert!(chain(&failed.error).contains("constraint `t_pkey`"), "{}", chain(&failed.error));
+    run(&mut writer, &["SELECT 1"]).await.expect_err("a failed transaction");
+    let rest = ["ROLLBACK TO SAVEPOINT s", "RELEASE SAVEPOINT s", "INSERT INTO public.t VALUES (2)", "COMMIT"];
+    run(&mut writer, &rest).await.expect("a transaction that goes on");
+    assert_eq!(cell(&mut writer, "SELECT count(*) FROM public.t").await, "2");
+}
+
+async fn what_the_session_cannot_keep_a_table_from_is_listed(side: Side) {
+    let script = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+         CREATE TABLE quiet (id int PRIMARY KEY REFERENCES quiet, v int);
+         CREATE TRIGGER ordinary AFTER INSERT ON quiet FOR EACH ROW EXECUTE FUNCTION f();
+         CREATE RULE ordinary AS ON DELETE TO quiet DO ALSO NOTHING;
+         CREATE TABLE \"It's\" (id int PRIMARY KEY, v int) PARTITION BY RANGE (id);
+         CREATE TABLE part PARTITION OF \"It's\" DEFAULT;
+         ALTER TABLE part ADD CONSTRAINT later UNIQUE (v) DEFERRABLE;
+         CREATE TRIGGER always AFTER INSERT ON part FOR EACH ROW EXECUTE FUNCTION f();
+         ALTER TABLE part ENABLE ALWAYS TRIGGER always;
+         CREATE RULE replica AS ON DELETE TO part DO ALSO NOTHING;
+         ALTER TABLE part ENABLE REPLICA RULE replica";
+    let fixture = Fixture::new(side, "doings", script).await;
+    let mut writer = writer(&fixture).await;
+    let of = |name: &str| TableRef { schema: Some("public".to_owned()), name: name.to_owned() };
+    for (table, expected) in [
+        ("quiet", Vec::new()),
+        ("nowhere", Vec::new()),
+        ("It's", vec!["the deferrable key `later`", "the rule `replica`", "the trigger `always`"]),
+    ] {
+        let listed = run(&mut writer, &[&sql::doings(Engine::Postgres, &of(table))]).await.expect("a list").remove(0);
+        let listed: Vec<String> = listed.rows.into_iter().flatten().flatten().collect();
+        assert_eq!(listed, expected, "{table}");
+    }
+}
+
 async fn violations_are_told_apart(side: Side) {
     let sql = "CREATE TABLE p (id int PRIMARY KEY);
+         CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int REFERENCES parent);
          CREATE TABLE t (id int PRIMARY KEY, v int NOT NULL CHECK (v > 0), s varchar(3), r int4range, EXCLUDE USING gist (r WITH &&));
          INSERT INTO t VALUES (1, 1, 'a', '[1,9)')";
     let fixture = Fixture::new(side, "violations", sql).await;
@@ -130,6 +173,7 @@ async fn violations_are_told_apart(side: Side) {
         ("INSERT INTO public.t VALUES (2, 1, 'a', '[3,4)')", Some(Violation::Check)),
         ("INSERT INTO public.t VALUES (2, 1, 'abcd', NULL)", Some(Violation::Type)),
         ("INSERT INTO public.t VALUES (99999999999, 1, 'a', NULL)", Some(Violation::Type)),
+        ("TRUNCATE public.parent", Some(Violation::ForeignKey)),
         ("INSERT INTO public.none VALUES (1)", None),
         ("SELEC", None),
     ];
@@ -149,6 +193,7 @@ async fn violations_are_told_apart(side: Side) {
 
 async fn the_schema_does_nothing_by_itself(side: Side) {
     let sql = "CREATE TABLE p (id int PRIMARY KEY);
+         CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int REFERENCES parent);
          CREATE TABLE c (id int REFERENCES p ON DELETE CASCADE);
          CREATE TABLE log (v text);
          CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.log VALUES ('fired'); RETURN NEW; END $$;

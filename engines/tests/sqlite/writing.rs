@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use switchback_engines::{
-    Class, ConnectOptions, Endpoint as _, Error, Neutral, Outcome, QueryFault, StatementFailed, Violation, Writer,
-    WriterOptions,
+    Class, ConnectOptions, Endpoint as _, Engine, Error, Neutral, Outcome, QueryFault, StatementFailed, TableRef,
+    Violation, Writer, WriterOptions, sql,
 };
 
 use super::{File, chain, int, read_all, text};
@@ -206,6 +206,36 @@ async fn after_a_failure_only_a_rollback_is_taken() {
     failure(&mut writer, &["BEGIN", "INSERT INTO t VALUES (4)", "INSERT OR ROLLBACK INTO t VALUES (1)"]).await;
     assert_eq!(run(&mut writer, &["ROLLBACK"]).await.unwrap(), [affected(0)]);
     assert_eq!(read_all(&file.open().await, "t").await, [[int(1)]]);
+}
+
+#[tokio::test]
+async fn a_savepoint_takes_back_what_failed() {
+    let file = File::with("CREATE TABLE t(a UNIQUE)").await;
+    let mut writer = writer(&file).await;
+    run(&mut writer, &["BEGIN", "INSERT INTO t VALUES (1)"]).await.unwrap();
+    failure(&mut writer, &["SAVEPOINT s", "INSERT INTO t VALUES (2)", "INSERT INTO t VALUES (1)"]).await;
+    run(&mut writer, &["ROLLBACK TO SAVEPOINT s", "RELEASE SAVEPOINT s", "INSERT INTO t VALUES (3)"]).await.unwrap();
+    run(&mut writer, &["COMMIT"]).await.unwrap();
+    assert_eq!(read_all(&file.open().await, "t").await, [[int(1)], [int(3)]]);
+    // Where SQLite has undone the transaction by itself there is no savepoint.
+    failure(&mut writer, &["BEGIN", "SAVEPOINT s", "INSERT OR ROLLBACK INTO t VALUES (1)"]).await;
+    failure(&mut writer, &["ROLLBACK TO SAVEPOINT s"]).await;
+    failure(&mut writer, &["INSERT INTO t VALUES (4)"]).await;
+    run(&mut writer, &["ROLLBACK"]).await.unwrap();
+}
+
+#[tokio::test]
+async fn triggers_are_listed_but_for_the_tools_own() {
+    let file = File::with(
+        "CREATE TABLE \"it's\"(a); CREATE TRIGGER one AFTER INSERT ON \"It's\" BEGIN SELECT 1; END; \
+         CREATE TRIGGER _switchback_two AFTER INSERT ON \"it's\" BEGIN SELECT 1; END; CREATE TABLE quiet(a)",
+    )
+    .await;
+    let mut writer = writer(&file).await;
+    let doings = |name: &str| sql::doings(Engine::Sqlite, &TableRef { schema: None, name: name.to_owned() });
+    let listed = run(&mut writer, &[&doings("It's"), &doings("quiet")]).await.unwrap();
+    assert_eq!(listed[0].rows, [row(&[Some("the trigger `one`")])]);
+    assert!(listed[1].rows.is_empty());
 }
 
 #[tokio::test]

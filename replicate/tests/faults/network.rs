@@ -11,31 +11,36 @@ use super::{ends, goes_on, servers, settings, under_load};
 use crate::harness::stage::{Running, stream};
 
 /// So often is each end cut off.
-const CUTS: u64 = 20;
+const CUTS: u64 = 15;
+
+/// About as much as it takes to log in: most connections should get further.
+const LOGIN: u64 = 4_000;
 
 /// A place to cut a connection to the sink. Its first `COMMIT` is the one by
 /// which the stream is claimed.
 fn at_the_sink(random: &mut StdRng) -> Cut {
-    let then = match random.random_range(0..9) {
-        0..=2 => return Cut::Bytes { toward: Toward::Server, after: random.random_range(0..60_000) },
-        3 => return Cut::Bytes { toward: Toward::Client, after: random.random_range(0..8_000) },
-        4 => Then::Unsent,
-        5..=6 => Then::Unanswered,
-        _ => Then::Late(Duration::from_millis(random.random_range(100..700))),
+    let then = match random.random_range(0..12) {
+        0 => return Cut::Bytes { toward: Toward::Server, after: random.random_range(0..LOGIN) },
+        1..=3 => return Cut::Bytes { toward: Toward::Server, after: random.random_range(LOGIN..60_000) },
+        4 => return Cut::Bytes { toward: Toward::Client, after: random.random_range(LOGIN..12_000) },
+        5 => Then::Unsent,
+        6..=7 => Then::Unanswered,
+        8 => Then::Late(Duration::from_millis(random.random_range(100..700))),
+        _ => Then::Overtaken(Duration::from_secs(2)),
     };
-    Cut::Text { text: "COMMIT", nth: random.random_range(1..5), then }
+    Cut::Text { nth: random.random_range(1..5), then }
 }
 
 fn at_the_origin(random: &mut StdRng) -> Cut {
-    if random.random_bool(0.7) {
-        Cut::Bytes { toward: Toward::Client, after: random.random_range(0..200_000) }
-    } else {
-        Cut::Bytes { toward: Toward::Server, after: random.random_range(0..5_000) }
+    match random.random_range(0..10) {
+        0 => Cut::Bytes { toward: Toward::Client, after: random.random_range(0..LOGIN) },
+        1..=6 => Cut::Bytes { toward: Toward::Client, after: random.random_range(3 * LOGIN..200_000) },
+        _ => Cut::Bytes { toward: Toward::Server, after: random.random_range(LOGIN..10_000) },
     }
 }
 
 async fn proxy(server: &Server) -> Proxy {
-    Proxy::start(server.port()).await.unwrap()
+    Proxy::start(server.port(), "COMMIT").await.unwrap()
 }
 
 async fn the_network_fails(family: Family, seed: u64) {
@@ -78,4 +83,14 @@ async fn the_network_fails(family: Family, seed: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres() {
     the_network_fails(Family::Postgres, 7).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mysql() {
+    the_network_fails(Family::MySql, 17).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb() {
+    the_network_fails(Family::MariaDb, 27).await;
 }

@@ -1,14 +1,16 @@
 //! A process that was stopped wakes up after another has taken over, and two run
 //! at once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use switchback_engines::{Engine, WriterOptions};
 use switchback_fixtures::Family;
 
 use super::{ends, servers, under_load};
 use crate::harness::child::{Child, settings};
-use crate::harness::end::{End, On};
+use crate::harness::end::{End, On, ask};
+use crate::harness::shop;
 use crate::harness::stage::{PATIENCE, Running, shops, stream};
 
 /// Where a process is stopped: with a transaction open, with one that is
@@ -16,14 +18,14 @@ use crate::harness::stage::{PATIENCE, Running, shops, stream};
 const PLACES: [&str; 4] =
     ["before-commit:3:stop", "before-transaction:3:stop", "after-commit:3:stop", "after-receive:3:stop"];
 
-/// In a file there is no server that would free the lock of an open transaction.
+/// In a file there is no server that would free the lock of an open transaction:
+/// a process that is stopped with one stops everybody else until it is ended.
 const PLACES_IN_A_FILE: [&str; 3] = ["before-transaction:3:stop", "after-commit:3:stop", "after-receive:3:stop"];
 
 /// Stops a process at each place, has another one take over, and lets it go on.
 async fn zombies(origin: &End, sink: &End, places: &[&str]) {
     for place in places {
-        let zombie = Child::start(origin, sink, "forward", Some(place));
-        assert!(zombie.stopped_within(PATIENCE).await, "{place} is never reached");
+        let zombie = stopped(origin, sink, place).await;
         let mut running = Running::start(stream(origin, sink, "forward", settings()).await);
         running.until(&format!("another one takes over from {place}"), |now| now.transactions > 20).await;
         zombie.signal(Signal::CONT);
@@ -31,6 +33,71 @@ async fn zombies(origin: &End, sink: &End, places: &[&str]) {
         let then = running.now();
         running.until("it goes on", |now| now.transactions > then.transactions + 10).await;
         running.stop().await;
+    }
+}
+
+/// A process that was stopped at a place, and in a file, where that may hit
+/// another thread of it in a transaction, holds no lock.
+async fn stopped(origin: &End, sink: &End, place: &str) -> Child {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let child = Child::start(origin, sink, "forward", Some(place));
+        assert!(child.stopped_within(PATIENCE).await, "{place} is never reached");
+        let in_files = sink.engine() == Engine::Sqlite;
+        if !in_files || (is_free(origin).await && is_free(sink).await) {
+            return child;
+        }
+        assert!(Instant::now() < deadline, "it always holds a lock at {place}");
+        child.killed_within(Duration::ZERO).await;
+    }
+}
+
+async fn is_free(file: &End) -> bool {
+    let options = WriterOptions { lock_timeout: Duration::from_secs(1), ..WriterOptions::default() };
+    // Nor can a file be opened while somebody repairs it.
+    let Ok(mut writer) = file.endpoint.writer(&options).await else { return false };
+    writer.run(&[shop::begin(file.engine()).to_owned(), "ROLLBACK".to_owned()]).await.is_ok()
+}
+
+/// Longer than it takes for an origin to be told what is believed to be safe.
+const TOLD: Duration = Duration::from_millis(1_500);
+
+/// Kills a process while its server waits for a lock in the middle of its
+/// transaction, and lets the server go on when another one has taken over.
+async fn orphans(origin: &End, sink: &End, family: Family) {
+    for _ in 0..2 {
+        let mut child = Child::start(origin, sink, "forward", None);
+        child.applied().await;
+        let mut holder = sink.writer().await;
+        holder.run(&["BEGIN".to_owned(), "UPDATE accounts SET note = note".to_owned()]).await.unwrap();
+        waiting(sink, family, 1).await;
+        tokio::time::sleep(TOLD).await;
+        child.killed_within(Duration::ZERO).await;
+        let mut running = Running::start(stream(origin, sink, "forward", settings()).await);
+        waiting(sink, family, 2).await;
+        holder.run(&["ROLLBACK".to_owned()]).await.unwrap();
+        running.until("it goes on behind what the dead one left", |now| now.transactions > 20).await;
+        running.stop().await;
+    }
+}
+
+/// Waits until so many sessions of the sink wait for a lock.
+async fn waiting(sink: &End, family: Family, count: u64) {
+    let query = match family {
+        Family::Postgres => "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
+        Family::MySql | Family::MariaDb => {
+            "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+        }
+    };
+    let mut writer = sink.writer().await;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let found = ask(writer.as_mut(), query).await.unwrap().unwrap();
+        if found.parse::<u64>().unwrap() >= count {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{found} sessions wait for a lock");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -66,6 +133,7 @@ async fn on_servers(family: Family, seed: u64) {
     stream(&origin, &sink, "forward", settings()).await.arm().await.unwrap_or_else(|e| panic!("{e:?}"));
     let faults = async {
         zombies(&origin, &sink, &PLACES).await;
+        orphans(&origin, &sink, family).await;
         twins(&origin, &sink).await;
     };
     under_load(&origin, &sink, seed, faults).await;
@@ -85,4 +153,14 @@ async fn sqlite() {
         twins(&origin, &sink).await;
     };
     under_load(&origin, &sink, 4, faults).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mysql() {
+    on_servers(Family::MySql, 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb() {
+    on_servers(Family::MariaDb, 6).await;
 }

@@ -104,3 +104,13 @@ async fn servers_fail(family: Family) {
 async fn postgres() {
     servers_fail(Family::Postgres).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mysql() {
+    servers_fail(Family::MySql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb() {
+    servers_fail(Family::MariaDb).await;
+}

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use switchback_engines::StreamName;
 use switchback_replicate::{Error, Settings, Spec, Status, Stream};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -28,10 +28,19 @@ const FAILPOINT: &str = "SWITCHBACK_FAILPOINT";
 const FENCED: i32 = 3;
 const FAILED: i32 = 4;
 
-/// Small groups, so that there are many boundaries to be killed at; and the
-/// server frees the locks of a process that is stopped after a second.
+/// What the process says when it has applied something.
+const APPLIED: &str = "applied";
+
+/// Small groups, so that there are many boundaries to be killed at; some
+/// transactions go to disk, and by another way into the sink; and the server frees
+/// the locks of a process that is stopped after a second.
 pub(crate) fn settings() -> Settings {
-    Settings { group_transactions: 50, idle_timeout: Duration::from_secs(1), ..Settings::default() }
+    Settings {
+        group_transactions: 50,
+        transaction_bytes: 4 << 10,
+        idle_timeout: Duration::from_secs(1),
+        ..Settings::default()
+    }
 }
 
 pub(crate) struct Child(tokio::process::Child);
@@ -47,7 +56,7 @@ impl Child {
             .env(NAME, name)
             .env_remove(FAILPOINT)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         if let Some(failpoint) = failpoint {
@@ -56,15 +65,38 @@ impl Child {
         Self(command.spawn().unwrap())
     }
 
-    /// Kills it, unless a failpoint has done so before `when`.
-    pub(crate) async fn killed_within(mut self, when: Duration) {
+    /// Waits until it has applied something.
+    pub(crate) async fn applied(&mut self) {
+        let output = self.0.stdout.as_mut().expect("it is a pipe");
+        let mut lines = BufReader::new(output).lines();
+        let applied = async {
+            loop {
+                match lines.next_line().await.unwrap() {
+                    Some(line) if line.ends_with(APPLIED) => return true,
+                    Some(_) => {}
+                    None => return false,
+                }
+            }
+        };
+        let applied = tokio::time::timeout(PATIENCE, applied).await.expect("it applies nothing");
+        if !applied {
+            panic!("it ended by itself: {}", self.said().await);
+        }
+    }
+
+    /// Kills it, unless a failpoint has done so before `when`; `true` then.
+    pub(crate) async fn killed_within(mut self, when: Duration) -> bool {
         match tokio::time::timeout(when, self.0.wait()).await {
             Ok(status) => {
                 let status = status.unwrap();
                 let said = self.said().await;
                 assert_eq!(status.signal(), Some(9), "it ended by itself: {status:?}: {said}");
+                true
             }
-            Err(_) => self.0.kill().await.unwrap(),
+            Err(_) => {
+                self.0.kill().await.unwrap();
+                false
+            }
         }
     }
 
@@ -126,7 +158,12 @@ pub(crate) async fn run_if_asked() {
     let name = StreamName::new(&name).unwrap();
     let opposite = stage::opposite(name.as_str());
     let stream = Stream::new(origin, sink, Spec { name, opposite, tables, settings: settings() }).unwrap();
-    let (status, _) = watch::channel(Status::default());
+    let (status, mut applied) = watch::channel(Status::default());
+    tokio::spawn(async move {
+        if applied.wait_for(|status| status.transactions > 0).await.is_ok() {
+            println!("\n{APPLIED}");
+        }
+    });
     if let Err(error) = stream.run(&CancellationToken::new(), &status).await {
         eprintln!("{error:?}");
         std::process::exit(if matches!(error, Error::Fenced { .. }) { FENCED } else { FAILED });

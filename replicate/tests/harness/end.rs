@@ -170,6 +170,12 @@ pub(crate) async fn ask(writer: &mut dyn Writer, query: &str) -> Result<Option<S
 
 async fn execute(home: &Home, script: &str) {
     match home {
+        // The tests' account and the tool's schema have one name, and a schema of
+        // its own name is where an account's tables are made.
+        Home::Shared(database) if database.url().starts_with("postgres") => {
+            let script = format!("SET search_path = public; {script}");
+            database.execute(&script).await.unwrap_or_else(|e| panic!("{e:?}"));
+        }
         Home::Shared(database) => database.execute(script).await.unwrap_or_else(|e| panic!("{e:?}")),
         Home::Private { family, url } => {
             fixtures::execute(*family, url, script).await.unwrap_or_else(|e| panic!("{e:?}"));

@@ -16,6 +16,11 @@ use super::shop;
 /// # Panics
 /// With the first differences, when there are any.
 pub(crate) async fn assert_same(origin: &End, sink: &End) {
+    assert_eq!(same_tables(origin, sink).await, shop::TABLES.len());
+}
+
+/// As [`assert_same`], for any application. Returns how many tables there are.
+pub(crate) async fn same_tables(origin: &End, sink: &End) -> usize {
     let found = Arc::new(Found::default());
     // Of their own: sessions that were left idle may be of a server that is gone.
     let (source, target): (Arc<dyn Database>, Arc<dyn Database>) = (open(&origin.url).await, open(&sink.url).await);
@@ -28,7 +33,7 @@ pub(crate) async fn assert_same(origin: &End, sink: &End) {
         .map(|t| format!("{} {:?} rows {}/{} {:?}", t.name(), t.verdict, t.source_rows, t.target_rows, t.problems))
         .collect();
     assert_eq!(outcome.verdict, Verdict::Equal, "{}\n{}", tables.join("\n"), found.0.lock().unwrap().join("\n"));
-    assert_eq!(outcome.tables.len(), shop::TABLES.len());
+    outcome.tables.len()
 }
 
 /// Waits until the sink has what the origin has of a query, both read over

@@ -187,7 +187,9 @@ impl Shop {
     pub(crate) fn open(end: &End, seed: u64, customers: u64, pause: Duration, part: Part) -> Self {
         let open = CancellationToken::new();
         let customer = |n: u64| {
-            let customer = Customer::new(seed + n, i64::try_from(seed + n).unwrap() * 10_000_000, part);
+            // Numbers that nobody else has, on either side, and that fit an INT.
+            let first = i64::try_from(n).unwrap() * 10_000_000 + if part == Part::Upper { 500_000_000 } else { 0 };
+            let customer = Customer::new(seed + n, first, part);
             tokio::spawn(shop(end.session(), customer, pause, open.clone()))
         };
         let customers = (0..customers).map(customer).collect();

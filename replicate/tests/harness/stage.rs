@@ -28,6 +28,26 @@ pub(crate) async fn pairs(origin: &Arc<dyn Endpoint>, sink: &Arc<dyn Endpoint>) 
     pairs
 }
 
+/// All tables of the origin, whatever they are, with their namesakes.
+pub(crate) async fn all_pairs(origin: &Arc<dyn Endpoint>, sink: &Arc<dyn Endpoint>) -> Vec<TablePair> {
+    let mut pairs = Vec::new();
+    for reference in origin.tables().await.unwrap() {
+        pairs.push(TablePair::new(table(origin, &reference.name).await, table(sink, &reference.name).await));
+    }
+    pairs
+}
+
+/// A stream of all of the origin's tables.
+pub(crate) async fn stream_of_all(origin: &End, sink: &End, settings: Settings) -> Stream {
+    let spec = Spec {
+        name: StreamName::new("forward").unwrap(),
+        opposite: opposite("forward"),
+        tables: all_pairs(&origin.endpoint, &sink.endpoint).await,
+        settings,
+    };
+    Stream::new(origin.endpoint.clone(), sink.endpoint.clone(), spec).unwrap_or_else(|e| panic!("{e:?}"))
+}
+
 async fn table(endpoint: &Arc<dyn Endpoint>, name: &str) -> switchback_engines::Table {
     let tables = endpoint.tables().await.unwrap();
     let reference = tables.iter().find(|t| t.name == name).unwrap_or_else(|| panic!("no table {name}"));

@@ -1,6 +1,9 @@
 //! The table, and what happens to it.
 
-use anyhow::{Context as _, Result};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
 use switchback_engines::{ConnectOptions, DatabaseUrl, Writer, WriterOptions, connect_endpoint};
 use switchback_fixtures::Server;
 
@@ -63,16 +66,61 @@ pub(crate) async fn make(engine: Of, origin: &Server, transactions: u64, run: i6
     }
 }
 
+/// What is asked over and over while a backlog is caught up: the row that is
+/// updated last. It must cost the server nothing, as it is measured meanwhile.
+pub(crate) fn newest(engine: Of, transactions: u64) -> String {
+    let orders = if engine == Of::Postgres { "public.orders" } else { "orders" };
+    format!("SELECT run FROM {orders} WHERE id = {}", 1 + (transactions * 7919) % 99_991)
+}
+
 /// What the table comes to; the same on both ends when the backlog is caught up.
-pub(crate) async fn state(engine: Of, server: &Server) -> Result<String> {
-    let mut writer = session(server, "bench").await?;
-    let query = match engine {
+pub(crate) fn sum(engine: Of) -> &'static str {
+    match engine {
         Of::Postgres => "SELECT sum(run) || ' ' || sum(amount) FROM public.orders",
         Of::Mysql | Of::Mariadb => "SELECT CONCAT(SUM(run), ' ', SUM(amount)) FROM orders",
-    };
+    }
+}
+
+/// The one cell of a query.
+pub(crate) async fn ask(writer: &mut dyn Writer, query: &str) -> Result<String> {
     let outcomes = writer.run(&[query.to_owned()]).await.map_err(|failed| failed.error)?;
     let cell = outcomes.into_iter().next().and_then(|o| o.rows.into_iter().next()).and_then(|r| r.into_iter().next());
     cell.flatten().context("the table is empty")
+}
+
+/// Waits until the sink has the backlog, and makes sure that it has all of it.
+/// Returns when the last row was there.
+pub(crate) async fn wait(sink: &mut dyn Writer, expected: &Expected) -> Result<Instant> {
+    let deadline = Instant::now() + crate::PATIENCE;
+    while ask(sink, &expected.newest).await? != expected.newest_value {
+        if Instant::now() > deadline {
+            bail!("the backlog was not caught up within {:?}", crate::PATIENCE);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let there = Instant::now();
+    let sum = ask(sink, &expected.sum).await?;
+    if sum != expected.sum_value {
+        bail!("the sink has {sum} where the origin has {}", expected.sum_value);
+    }
+    Ok(there)
+}
+
+/// What the origin has when its backlog is made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Expected {
+    newest: String,
+    newest_value: String,
+    sum: String,
+    sum_value: String,
+}
+
+pub(crate) async fn expected(engine: Of, origin: &Server, transactions: u64) -> Result<Expected> {
+    let mut writer = session(origin, "bench").await?;
+    let (newest, sum) = (newest(engine, transactions), sum(engine).to_owned());
+    let newest_value = ask(writer.as_mut(), &newest).await?;
+    let sum_value = ask(writer.as_mut(), &sum).await?;
+    Ok(Expected { newest, newest_value, sum, sum_value })
 }
 
 pub(crate) async fn session(server: &Server, database: &str) -> Result<Box<dyn Writer>> {

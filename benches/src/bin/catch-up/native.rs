@@ -1,12 +1,13 @@
 //! The server's own replication.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use switchback_fixtures::Server;
 use url::Url;
 
-use crate::{Of, backlog, wait_for};
+use crate::backlog::Expected;
+use crate::{Of, backlog};
 
 /// Connects the replica, and holds it back until the backlog is there.
 pub(crate) async fn prepare(engine: Of, origin: &Server, replica: &Server, rows: u64) -> Result<()> {
@@ -24,7 +25,7 @@ pub(crate) async fn prepare(engine: Of, origin: &Server, replica: &Server, rows:
             );
             let create = format!(
                 "CREATE SUBSCRIPTION native CONNECTION '{conninfo}' PUBLICATION native \
-                 WITH (copy_data = false, synchronous_commit = 'on')"
+                 WITH (copy_data = false)"
             );
             replica.execute("bench", &create).await?;
             replica.execute("bench", "ALTER SUBSCRIPTION native DISABLE").await?;
@@ -51,12 +52,7 @@ pub(crate) async fn prepare(engine: Of, origin: &Server, replica: &Server, rows:
             replica.execute("bench", "DROP DATABASE bench").await?;
             replica.execute("mysql", &change).await?;
             replica.execute("mysql", if engine == Of::Mysql { "START REPLICA" } else { "START SLAVE" }).await?;
-            let wanted = backlog::state(engine, origin).await?;
-            let deadline = Instant::now() + crate::PATIENCE;
-            while backlog::session(replica, "bench").await.is_err() && Instant::now() < deadline {
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            }
-            wait_for(engine, replica, &wanted).await?;
+            arrival(replica, rows).await?;
             replica.execute("mysql", if engine == Of::Mysql { "STOP REPLICA" } else { "STOP SLAVE" }).await?;
         }
     }
@@ -64,16 +60,33 @@ pub(crate) async fn prepare(engine: Of, origin: &Server, replica: &Server, rows:
 }
 
 /// Lets it go, and holds it back again when it is done.
-pub(crate) async fn catch_up(engine: Of, _: &Server, replica: &Server, wanted: &str) -> Result<f64> {
+pub(crate) async fn catch_up(engine: Of, replica: &Server, expected: &Expected) -> Result<f64> {
     let (database, go, halt) = match engine {
         Of::Postgres => ("bench", "ALTER SUBSCRIPTION native ENABLE", "ALTER SUBSCRIPTION native DISABLE"),
         Of::Mysql => ("mysql", "START REPLICA", "STOP REPLICA"),
         Of::Mariadb => ("mysql", "START SLAVE", "STOP SLAVE"),
     };
+    let mut reader = backlog::session(replica, "bench").await?;
     let begin = Instant::now();
     replica.execute(database, go).await?;
-    wait_for(engine, replica, wanted).await?;
-    let seconds = begin.elapsed().as_secs_f64();
+    let seconds = backlog::wait(reader.as_mut(), expected).await?.duration_since(begin).as_secs_f64();
     replica.execute(database, halt).await?;
     Ok(seconds)
+}
+
+/// Waits for the table, which arrives as everything else does.
+async fn arrival(replica: &Server, rows: u64) -> Result<()> {
+    let deadline = Instant::now() + crate::PATIENCE;
+    loop {
+        if let Ok(mut session) = backlog::session(replica, "bench").await
+            && let Ok(count) = backlog::ask(session.as_mut(), "SELECT COUNT(*) FROM orders").await
+            && count == rows.to_string()
+        {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            bail!("the table did not arrive at the replica");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

@@ -1,15 +1,15 @@
 //! A stream in a process of its own, so that its memory can be told.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
-use switchback_engines::{ConnectOptions, DatabaseUrl, Endpoint, Engine, StreamName, connect_endpoint};
+use switchback_engines::{ConnectOptions, DatabaseUrl, Endpoint, StreamName, WriterOptions, connect_endpoint};
 use switchback_replicate::{Settings, Spec, Status, Stream, TablePair};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::PATIENCE;
+use crate::backlog::{self, Expected};
 
 const TASK: &str = "SWITCHBACK_BENCH_TASK";
 
@@ -22,7 +22,7 @@ pub(crate) struct Ends {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
     ends: Ends,
-    wanted: String,
+    expected: Expected,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,8 +44,8 @@ pub(crate) async fn arm(ends: &Ends) -> Result<()> {
     Ok(())
 }
 
-pub(crate) async fn catch_up(ends: &Ends, wanted: &str) -> Result<Caught> {
-    let task = serde_json::to_string(&Task { ends: ends.clone(), wanted: wanted.to_owned() })?;
+pub(crate) async fn catch_up(ends: &Ends, expected: &Expected) -> Result<Caught> {
+    let task = serde_json::to_string(&Task { ends: ends.clone(), expected: expected.clone() })?;
     let output =
         tokio::process::Command::new(std::env::current_exe()?).env(TASK, task).kill_on_drop(true).output().await?;
     if !output.status.success() {
@@ -62,39 +62,21 @@ pub(crate) async fn work(task: &Task) -> Result<()> {
     let (sender, _status) = watch::channel(Status::default());
     let stop = CancellationToken::new();
     let mut running = Box::pin(stream.run(&stop, &sender));
-    let caught_up = caught_up(sink.as_ref(), &task.wanted);
+    let mut reader = sink.writer(&WriterOptions::default()).await?;
+    let caught_up = backlog::wait(reader.as_mut(), &task.expected);
     let seconds = tokio::select! {
         ended = &mut running => {
             ended?;
             bail!("the stream ended by itself");
         }
         caught_up = caught_up => {
-            caught_up?;
-            begin.elapsed().as_secs_f64()
+            caught_up?.duration_since(begin).as_secs_f64()
         }
     };
     stop.cancel();
     running.await?;
     let caught = Caught { seconds, resident_bytes: resident_bytes()? };
     crate::say(&serde_json::to_string(&caught)?)
-}
-
-async fn caught_up(sink: &dyn Endpoint, wanted: &str) -> Result<()> {
-    let query = match sink.info().engine {
-        Engine::Postgres => "SELECT sum(run) || ' ' || sum(amount) FROM public.orders",
-        _ => "SELECT CONCAT(SUM(run), ' ', SUM(amount)) FROM orders",
-    };
-    let mut reader = sink.writer(&switchback_engines::WriterOptions::default()).await?;
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        let outcomes = reader.run(&[query.to_owned()]).await.map_err(|failed| failed.error)?;
-        let cell = outcomes.first().and_then(|o| o.rows.first()).and_then(|row| row.first()).cloned().flatten();
-        if cell.as_deref() == Some(wanted) {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    bail!("the backlog was not caught up within {PATIENCE:?}")
 }
 
 async fn stream(ends: &Ends) -> Result<Stream> {

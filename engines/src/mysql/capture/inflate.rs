@@ -120,7 +120,7 @@ mod tests {
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
             let _ = mariadb(&bytes);
             let _ = mariadb(&[&[0x81, 40][..], &bytes].concat());
-            for head in [&[][..], &[2, 1, 0, 0], &[2, 1, 255, 0]] {
+            for head in [&[][..], &[2, 1, 0, 0], &[2, 3, 252, 255, 0, 0]] {
                 if let Some(mut payload) = Payload::new(&[head, &bytes].concat()) {
                     while payload.next().is_some_and(|event| !event.is_empty()) {}
                 }

@@ -400,7 +400,8 @@ impl Log {
                 *cell = Some(value);
             }
         }
-        Ok(image)
+        // Rows of nothing would never end.
+        if count == 0 { Err(cut_short()) } else { Ok(image) }
     }
 
     fn hand_on(&mut self, change: Change) -> Result<()> {

@@ -7,8 +7,8 @@
 //! - [`arm`]: whether this server's log can be followed, and from where.
 //! - [`dump`]: the connection, and what the server is told on it.
 //! - [`event`], [`inflate`]: what the log is made of.
-//! - [`gtid`]: positions.
-//! - [`log`]: from events to changes; [`statement`]: those that are statements.
+//! - [`gtid`]: where in the log a stream is.
+//! - [`mod@log`]: from events to changes; [`statement`]: those that are statements.
 //! - [`table_map`]: how rows are laid out; [`cell`], [`charset`], [`decimal`],
 //!   [`jsonb`]: what their values are.
 //! - [`marks`]: how far it is to the end of the log.
@@ -29,6 +29,8 @@ mod charset;
 mod decimal;
 mod dump;
 mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
 mod gtid;
 mod inflate;
 mod jsonb;

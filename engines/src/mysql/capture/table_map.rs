@@ -396,6 +396,7 @@ mod tests {
             primary_key: None,
             unique_keys: Vec::new(),
             foreign_keys: Vec::new(),
+            children: Vec::new(),
             row_estimate: 0,
             bytes_estimate: 0,
         }

@@ -282,6 +282,8 @@ mod tests {
             assert!(!hidden.contains("s3cret"), "{hidden}");
         }
         assert_eq!(without_values(1146, "Table 'a.b' doesn't exist"), "Table 'a.b' doesn't exist");
+        let duplicate = without_values(1062, "Duplicate entry 's3cret' for key 's3cret-' for key 't.k'");
+        assert_eq!(duplicate, "Duplicate entry for key 't.k'");
         assert_eq!(without_values(3024, "Query execution was interrupted"), "Query execution was interrupted");
     }
 

@@ -150,12 +150,15 @@ impl<'a> Session<'a> {
         let mut session = Self { connection, location: connector.location(), name: slot::name(stream) };
         session.run("preparing the session", "SET default_transaction_read_only = off").await?;
         session.run("preparing the session", LOCK_TIMEOUT).await?;
-        // Held until the session ends.
-        let lock = format!("SELECT pg_try_advisory_lock(hashtextextended({}, 0))", sql::quoted(&session.name));
-        let query = sqlx::query_scalar::<_, bool>(AssertSqlSafe(lock)).persistent(false);
-        let locked = query.fetch_one(&mut session.connection).await;
-        if !locked.map_err(|e| session.failed("locking the stream", e))? {
-            return Err(session.refuse(CaptureFault::AlreadyArmed, "somebody else is arming or disarming it right now"));
+        // Held until the session ends, which the server notices a moment after
+        // we have closed it.
+        let lock = format!("SELECT pg_advisory_lock(hashtextextended({}, 0))", sql::quoted(&session.name));
+        match sqlx::raw_sql(AssertSqlSafe(lock)).execute(&mut session.connection).await {
+            Ok(_) => {}
+            Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("55P03") => {
+                return Err(session.refuse(CaptureFault::AlreadyArmed, "somebody else is arming or disarming it now"));
+            }
+            Err(e) => return Err(session.failed("locking the stream", e)),
         }
         Ok(session)
     }

@@ -36,6 +36,8 @@ use pgwire_replication::{Lsn as WireLsn, ReplicationClient, ReplicationEvent};
 pub(super) use self::arm::{arm, disarm};
 use self::relation::Natives;
 use self::rows::Rows;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use self::rows::replay;
 use self::slot::State;
 use super::connect::Connector;
 use super::pool::Pool;
@@ -51,6 +53,9 @@ const BYTES_MAX: usize = 1 << 20;
 
 /// How long another reader of the slot may take to end.
 const EVICTION: Duration = Duration::from_secs(60);
+/// How long the server may take to begin, which is to read what it remembers of
+/// the slot.
+const START: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(50);
 
 /// Begins to capture behind `from`.
@@ -84,10 +89,11 @@ pub(super) async fn open(
         }
         let mut client = wire::open(connector, config.clone()).await?;
         client.start().await.map_err(|e| wire::connect(location, e))?;
-        match client.wait_started().await {
-            Ok(()) => break client,
-            Err(e) if wire::is_busy(&e) && in_time => tokio::time::sleep(POLL).await,
-            Err(e) => return Err(wire::connect(location, e)),
+        match tokio::time::timeout(START, client.wait_started()).await {
+            Ok(Ok(())) => break client,
+            Ok(Err(e)) if wire::is_busy(&e) && in_time => tokio::time::sleep(POLL).await,
+            Ok(Err(e)) => return Err(wire::connect(location, e)),
+            Err(_) => return Err(wire::silent(location, START)),
         }
     };
     // Nobody else can move the slot from here on, but might have until now.

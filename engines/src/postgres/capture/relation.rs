@@ -86,8 +86,10 @@ pub(super) struct Natives {
     known: HashMap<TypeKey, Option<String>>,
     /// On its way. A task of its own, so that a caller who gives up in between
     /// finds it further along the next time, however little patience he has.
-    asked: Option<JoinHandle<Result<(PgConnection, Vec<Answer>)>>>,
+    asked: Option<JoinHandle<Asked>>,
 }
+
+type Asked = Result<(PgConnection, Vec<Answer>)>;
 
 /// A type's number and modifier.
 type TypeKey = (u32, i32);
@@ -145,11 +147,7 @@ fn key(column: &RelationColumn) -> TypeKey {
     (column.type_oid, column.modifier)
 }
 
-async fn ask(
-    connector: Connector,
-    session: Option<PgConnection>,
-    keys: Vec<TypeKey>,
-) -> Result<(PgConnection, Vec<Answer>)> {
+async fn ask(connector: Connector, session: Option<PgConnection>, keys: Vec<TypeKey>) -> Asked {
     let mut session = match session {
         Some(session) => session,
         None => connector.open().await?,

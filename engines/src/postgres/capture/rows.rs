@@ -298,3 +298,24 @@ impl Rows {
         }
     }
 }
+
+/// One transaction of the messages in `bytes`, each behind its length, in a
+/// database that has `table` as its relation 1.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in super::super) fn replay(table: Table, bytes: &[u8]) -> Result<Vec<Event>> {
+    use crate::capture::StreamName;
+
+    let key = vec![true; table.columns.len()];
+    let stream = StreamName::new("s").expect("a name");
+    let mut rows = Rows::new("nowhere", &CaptureRequest { stream, tables: vec![table] }, Lsn(0))?;
+    rows.relations.insert(1, Known::Captured(Logged { table: 0, key }));
+    rows.take(ReplicationEvent::Begin { final_lsn: WireLsn(1), xid: 1, commit_time_micros: 0 })?;
+    let mut rest = bytes;
+    while let Some((&[high, low], behind)) = rest.split_first_chunk() {
+        let (message, behind) = behind.split_at(behind.len().min(usize::from(u16::from_be_bytes([high, low]))));
+        rows.data(message)?;
+        rest = behind;
+    }
+    rows.commit(WireLsn(2), i64::MAX)?;
+    Ok(rows.hand_on())
+}

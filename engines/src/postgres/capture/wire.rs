@@ -6,13 +6,11 @@
 //! the driver takes one.
 
 use std::path::PathBuf;
-use std::sync::Once;
 use std::time::Duration;
 
 use pgwire_replication::{Lsn as WireLsn, PgWireError, ReplicationClient, ReplicationConfig, SslMode, TlsConfig};
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use tokio_rustls::rustls::crypto::aws_lc_rs;
 use url::form_urlencoded;
 
 use super::super::connect::Connector;
@@ -63,28 +61,21 @@ pub(super) fn config(connector: &Connector, slot: &str, from: Lsn) -> Result<Rep
 
 /// Opens a connection that can say what server it is, and does not stream yet.
 pub(super) async fn open(connector: &Connector, config: ReplicationConfig) -> Result<ReplicationClient> {
-    choose_provider();
     let mut client = ReplicationClient::connect_gated(config).await.map_err(|e| connect(connector.location(), e))?;
     let identified = tokio::time::timeout(connector.timeout(), client.identify_system()).await;
     match identified {
         Ok(Ok(_)) => Ok(client),
         Ok(Err(e)) => Err(connect(connector.location(), e)),
-        Err(_) => Err(Error::Connect {
-            location: connector.location().to_owned(),
-            fault: ConnectFault::Unreachable,
-            source: format!("no answer within {} s", connector.timeout().as_secs_f64()).into(),
-        }),
+        Err(_) => Err(silent(connector.location(), connector.timeout())),
     }
 }
 
-/// Of the two providers that are linked, the one that all other connections
-/// use. The crate would choose the other one for the whole process.
-fn choose_provider() {
-    static CHOSEN: Once = Once::new();
-    CHOSEN.call_once(|| {
-        // Somebody may have chosen already; then it is theirs.
-        let _ = aws_lc_rs::default_provider().install_default();
-    });
+pub(super) fn silent(location: &str, waited: Duration) -> Error {
+    Error::Connect {
+        location: location.to_owned(),
+        fault: ConnectFault::Unreachable,
+        source: format!("no answer within {} s", waited.as_secs_f64()).into(),
+    }
 }
 
 /// What the driver has no other way to say.
@@ -254,5 +245,37 @@ mod tests {
         let Error::Query { source, .. } = server("no number: s3cret (SQLSTATE 22P02)") else { panic!() };
         assert_eq!(source.to_string(), "the server refused a value, which is not repeated here (SQLSTATE 22P02)");
         assert_eq!(sqlstate("x"), "");
+    }
+
+    /// Who is refused by one kind of connection never gets to try the other, so
+    /// this one is tried alone.
+    #[tokio::test]
+    async fn what_the_url_forbids_is_refused_here_too() {
+        use switchback_fixtures::{Kind, Server};
+
+        let server = Server::start(Kind::Postgres15).await.expect("a server");
+        let other = Server::start(Kind::Postgres17).await.expect("a server");
+        let (url, foreign) = (server.url("postgres"), other.authority_certificate());
+        let open = async |url: &str| {
+            let connector = Connector::new(&DatabaseUrl::parse(url)?, Duration::from_secs(20))?;
+            super::open(&connector, super::config(&connector, "switchback_s", Lsn(0))?).await.map(|_| ())
+        };
+        let refused = async |url: &str| match open(url).await {
+            Err(Error::Connect { fault, .. }) => fault,
+            other => panic!("{other:?}"),
+        };
+        open(&format!("{url}?sslmode=require")).await.expect("a connection");
+        let foreign = foreign.to_str().expect("UTF-8");
+        for query in [
+            format!("?sslrootcert={foreign}"),
+            format!("?sslmode=verify-full&sslrootcert={foreign}"),
+            "?sslmode=verify-full".to_owned(),
+        ] {
+            assert_eq!(refused(&format!("{url}{query}")).await, ConnectFault::Tls, "{query}");
+        }
+        let mut wrong = url::Url::parse(&url).expect("a URL");
+        wrong.set_password(Some("wr0ng")).expect("a password");
+        assert_eq!(refused(wrong.as_str()).await, ConnectFault::Refused);
+        assert_eq!(refused("postgres://u@127.0.0.1:1/d").await, ConnectFault::Unreachable);
     }
 }

@@ -73,12 +73,14 @@
 //!   triggers of a connection can't be seen by any other.
 //! - A BEFORE trigger that changes the very row that is about to be changed: what
 //!   SQLite then does is undefined by its documentation.
+//! - A cascade that comes back to the row it began with (`ON UPDATE CASCADE` in a
+//!   row that refers to itself) is logged before the change that made it: SQLite
+//!   runs cascades before AFTER triggers. Nothing is lost by that, but whoever
+//!   applies the first of the two does not find its row.
 //! - REPLACE, where what it collides with is known only after the last moment
 //!   that a trigger has before the change: NULL that becomes a computed DEFAULT
 //!   within a unique key, and a unique index over an expression of a row number
 //!   that SQLite gives.
-//! - Refused: a unique index over a STORED computed column, which SQLite has not
-//!   computed before an update.
 //! - While a stream is armed SQLite refuses `ALTER TABLE … DROP COLUMN` on its
 //!   tables.
 //! - `total_changes()` counts the rows of the log, too; `changes()` and

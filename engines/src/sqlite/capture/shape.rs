@@ -69,12 +69,12 @@ impl From<sqlx::Error> for Unfit {
 /// `None` when there is no such table. In the transaction of the caller.
 pub(super) async fn shape(connection: &mut SqliteConnection, name: &str) -> Result<Option<Shape>, Unfit> {
     let Some(table) = catalog::described_within(connection, name).await? else { return Ok(None) };
-    let declared = declared(connection, &table).await?;
+    let defaults = defaults(connection, &table).await?;
     let mut uniques = Vec::new();
     let (mut key, mut numbered) = (None, table.primary_key.as_ref().and_then(|key| key.columns.first().copied()));
     for index in catalog::indexes(&mut *connection, &table.name.name).await? {
         let primary = index.origin == "pk";
-        let unique = unique(connection, &index, &declared).await?;
+        let unique = unique(connection, &index, &defaults).await?;
         if primary {
             numbered = None;
         }
@@ -99,18 +99,15 @@ pub(super) async fn shape(connection: &mut SqliteConnection, name: &str) -> Resu
     Ok(Some(Shape { table, columns, identity, numbered, uniques }))
 }
 
-async fn unique(connection: &mut SqliteConnection, index: &Index, declared: &[Declared]) -> Result<Unique, Unfit> {
+async fn unique(
+    connection: &mut SqliteConnection,
+    index: &Index,
+    defaults: &[Option<String>],
+) -> Result<Unique, Unfit> {
     let unfit = || {
         let why = "has the unique index `{}`, of which cannot be told which rows a REPLACE deletes because of it";
         Unfit::Why(why.replace("{}", &index.name))
     };
-    // Before an update SQLite has not computed the stored columns of the new row.
-    let stored =
-        |position: i64| usize::try_from(position).ok().and_then(|i| declared.get(i)).map(|column| column.stored);
-    let any_stored = declared.iter().any(|column| column.stored);
-    if index.columns.iter().any(|(position, _)| stored(*position).unwrap_or(any_stored)) {
-        return Err(unfit());
-    }
     // Of plain columns without a condition the pragma has told everything.
     let parts = if index.partial || index.columns.iter().any(|(position, _)| *position < 0) {
         let query = "SELECT sql FROM main.sqlite_schema WHERE type = 'index' AND name = ?1";
@@ -124,7 +121,7 @@ async fn unique(connection: &mut SqliteConnection, index: &Index, declared: &[De
     let mut terms = Vec::with_capacity(index.columns.len());
     for (i, (position, collation)) in index.columns.iter().enumerate() {
         let of = match usize::try_from(*position) {
-            Ok(column) => Of::Column { column, default: declared.get(column).and_then(|c| c.default.clone()) },
+            Ok(column) => Of::Column { column, default: defaults.get(column).cloned().flatten() },
             Err(_) => {
                 let text = parts.as_ref().and_then(|parts| parts.terms.get(i)).ok_or_else(unfit)?;
                 Of::Expression(text.clone())
@@ -144,23 +141,16 @@ async fn without_rowid(connection: &mut SqliteConnection, table: &Table) -> Resu
     pool::prepared(query.to_owned()).bind(table.name.name.clone()).fetch_one(connection).await?.try_get(0)
 }
 
-/// What of a column the triggers depend on, beside its description.
-struct Declared {
-    /// The literal that an INSERT OR REPLACE or UPDATE OR REPLACE stores where NULL
-    /// is given: a NOT NULL column's default. Defaults that are computed are left
-    /// out; see the limits in [`super`].
-    default: Option<String>,
-    /// Computed and stored.
-    stored: bool,
-}
-
-async fn declared(connection: &mut SqliteConnection, table: &Table) -> Result<Vec<Declared>, sqlx::Error> {
-    let query = "SELECT \"notnull\", dflt_value, hidden = 3 FROM pragma_table_xinfo(?1, 'main') ORDER BY cid";
+/// For each column the literal that an INSERT OR REPLACE or UPDATE OR REPLACE
+/// stores where NULL is given for it: a NOT NULL column's default. Defaults that
+/// are computed are left out; see the limits in [`super`].
+async fn defaults(connection: &mut SqliteConnection, table: &Table) -> Result<Vec<Option<String>>, sqlx::Error> {
+    let query = "SELECT \"notnull\", dflt_value FROM pragma_table_xinfo(?1, 'main') ORDER BY cid";
     let rows = pool::prepared(query.to_owned()).bind(table.name.name.clone()).fetch_all(connection).await?;
     rows.iter()
         .map(|row| {
             let (not_null, default): (bool, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
-            Ok(Declared { default: default.filter(|text| not_null && is_literal(text)), stored: row.try_get(2)? })
+            Ok(default.filter(|text| not_null && is_literal(text)))
         })
         .collect()
 }

@@ -26,6 +26,9 @@ pub(super) mod op {
     pub(in crate::sqlite::capture) const END: &str = "e";
 }
 
+/// Of a function (`SQLITE_MAX_FUNCTION_ARG` of older versions).
+const ARGUMENTS_MAX: usize = 100;
+
 /// Milliseconds since 1970 by the origin's clock.
 const NOW: &str = "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)";
 
@@ -116,7 +119,7 @@ impl Texts<'_> {
                 format!(
                     "BEFORE INSERT ON {table} WHEN {} BEGIN {} END",
                     conflicts.join(" OR "),
-                    self.remember(&self.conflicting(""))
+                    self.remember(&self.conflicting(""), &self.tag())
                 )
             }
             Moment::BeforeUpdate => {
@@ -131,39 +134,63 @@ impl Texts<'_> {
                     )
                     .collect();
                 format!(
-                    "BEFORE UPDATE ON {table} WHEN {} BEGIN {} END",
+                    "BEFORE UPDATE ON {table} WHEN {}({}) BEGIN {} END",
+                    self.all_loaded(),
                     conflicts.join(" OR "),
-                    self.remember(&self.conflicting(&other))
+                    self.remember(&self.conflicting(&other), &self.identity("OLD"))
                 )
             }
             Moment::AfterInsert => format!(
                 "AFTER INSERT ON {table} BEGIN {} {} END",
-                self.log_replaced(&self.gone("")),
+                self.log_replaced(&self.tag(), &self.gone()),
                 self.log_row(op::INSERT, &["NEW"])
             ),
             Moment::AfterUpdate => {
-                let gone = self.gone(&format!("p.row IS NOT {} AND ", self.identity("OLD")));
+                let old = self.identity("OLD");
+                let gone = format!("p.row IS NOT {old} AND {}", self.gone());
                 let cells: Vec<String> =
                     self.cells("NEW").into_iter().enumerate().map(|(i, cell)| format!(", c{i} = {cell}")).collect();
                 format!(
                     "AFTER UPDATE ON {table} BEGIN {} UPDATE {} SET row = {}{} WHERE tbl = {} AND row = {}; {} END",
-                    self.log_replaced(&gone),
+                    self.log_replaced(&old, &gone),
                     self.replaced,
                     self.identity("NEW"),
                     cells.concat(),
                     self.number,
-                    self.identity("OLD"),
+                    old,
                     self.log_row(op::UPDATE, &["NEW", "OLD"])
                 )
             }
-            Moment::AfterDelete => format!(
-                "AFTER DELETE ON {table} BEGIN DELETE FROM {} WHERE tbl = {} AND row = {}; {} END",
-                self.replaced,
-                self.number,
-                self.identity("OLD"),
-                self.log_row(op::DELETE, &["OLD"])
-            ),
+            // A cascade from a row that was replaced may delete the very row for
+            // which it was replaced, and then nothing comes after that update.
+            Moment::AfterDelete => {
+                let old = self.identity("OLD");
+                format!(
+                    "AFTER DELETE ON {table} BEGIN DELETE FROM {} WHERE tbl = {} AND row = {old}; {} {} END",
+                    self.replaced,
+                    self.number,
+                    self.log_replaced(&old, &self.absent()),
+                    self.log_row(op::DELETE, &["OLD"])
+                )
+            }
         }
+    }
+
+    /// A condition that is true of every row. Before an update SQLite only loads
+    /// those columns of NEW that the triggers name, and computes the generated ones
+    /// from these; so where a key is computed, all must be named. It keeps count of
+    /// 32 columns and loads all of a table where one behind them is named, which is
+    /// why a function's largest number of arguments does.
+    fn all_loaded(&self) -> String {
+        let computed = self.shape.uniques.iter().flat_map(|unique| &unique.terms).any(|term| match &term.of {
+            Of::Column { column, .. } => self.generated(*column),
+            Of::Expression(_) => true,
+        });
+        if !computed {
+            return String::new();
+        }
+        let cells = self.cells("NEW").into_iter().take(ARGUMENTS_MAX - 1).map(|cell| format!("{cell}, "));
+        format!("coalesce({}1) IS NOT NULL AND ", cells.collect::<String>())
     }
 
     fn log_row(&self, op: &str, images: &[&str]) -> String {
@@ -177,10 +204,11 @@ impl Texts<'_> {
         )
     }
 
-    /// The rows that `condition` is true of were deleted by the statement that is
-    /// under way, and nothing else has logged it.
-    fn log_replaced(&self, condition: &str) -> String {
-        let (log, replaced, number, tag) = (&self.log, &self.replaced, self.number, self.tag());
+    /// Those of the rows that were put down under `tag` that `condition` is true of
+    /// were deleted by the statement that is under way, and nothing else has logged
+    /// it.
+    fn log_replaced(&self, tag: &str, condition: &str) -> String {
+        let (log, replaced, number) = (&self.log, &self.replaced, self.number);
         let width = self.shape.columns.len();
         let cells: String = (0..width).map(|i| format!(", p.c{i}")).collect();
         let which = format!("p.tbl = {number} AND p.tag IS {tag} AND {condition}");
@@ -192,9 +220,11 @@ impl Texts<'_> {
         )
     }
 
-    /// Puts down the rows that `condition` is true of, once for each statement.
-    fn remember(&self, condition: &str) -> String {
-        let (replaced, number, tag, row) = (&self.replaced, self.number, self.tag(), self.identity("t"));
+    /// Puts down the rows that `condition` is true of, under a tag by which they are
+    /// found again: of an update the row that is updated, of an insert see
+    /// [`Self::tag`]. What is found besides is no harm, since it is not gone.
+    fn remember(&self, condition: &str, tag: &str) -> String {
+        let (replaced, number, row) = (&self.replaced, self.number, self.identity("t"));
         let cells: String = self.cells("t").into_iter().map(|cell| format!(", {cell}")).collect();
         format!(
             "INSERT INTO {replaced}(tbl, row, tag{}) SELECT {number}, {row}, {tag}{cells} FROM {} AS t \
@@ -308,24 +338,26 @@ impl Texts<'_> {
 
     /// The row `p` that was put down is there no more, or NEW has its place.
     /// Whatever else takes a row away also takes it from what was put down.
-    fn gone(&self, and: &str) -> String {
-        let table = &self.table;
-        match &self.shape.identity {
-            Identity::Rowid(rowid) => {
-                format!("{and}(p.row = NEW.{rowid} OR NOT EXISTS (SELECT 1 FROM {table} AS t WHERE t.{rowid} = p.row))")
-            }
-            Identity::Key(key) => {
-                let cell = |column: usize| {
-                    let place = self.shape.columns.iter().position(|c| *c == column).unwrap_or_default();
-                    format!("p.c{place}")
-                };
-                format!(
-                    "{and}(({}) OR NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {}))",
-                    self.by_key(key, "NEW", cell),
-                    self.by_key(key, "t", cell)
-                )
-            }
-        }
+    fn gone(&self) -> String {
+        let place = match &self.shape.identity {
+            Identity::Rowid(rowid) => format!("p.row = NEW.{rowid}"),
+            Identity::Key(key) => self.by_key(key, "NEW", |column| self.put_down(column)),
+        };
+        format!("(({place}) OR {})", self.absent())
+    }
+
+    /// No row has the place of the row `p`.
+    fn absent(&self) -> String {
+        let same = match &self.shape.identity {
+            Identity::Rowid(rowid) => format!("t.{rowid} = p.row"),
+            Identity::Key(key) => self.by_key(key, "t", |column| self.put_down(column)),
+        };
+        format!("NOT EXISTS (SELECT 1 FROM {} AS t WHERE {same})", self.table)
+    }
+
+    /// The cell of a column in the row `p`.
+    fn put_down(&self, column: usize) -> String {
+        format!("p.c{}", self.shape.columns.iter().position(|c| *c == column).unwrap_or_default())
     }
 
     /// What one row of the table has for its own. Of a key it is a text from which

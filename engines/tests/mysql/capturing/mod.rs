@@ -18,7 +18,7 @@ use super::{Here, chain, connect, numbers, private, read_columns};
 mod faults;
 mod schema;
 mod transactions;
-mod types;
+pub(super) mod types;
 
 /// A test that waits for longer waits for nothing.
 const PATIENCE: Duration = Duration::from_secs(60);

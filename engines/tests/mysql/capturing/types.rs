@@ -13,7 +13,7 @@ on_both!(
 );
 
 /// Types, and literals of them.
-fn types(family: Family) -> Vec<(String, Vec<String>)> {
+pub(in super::super) fn types(family: Family) -> Vec<(String, Vec<String>)> {
     let mut types: Vec<(String, Vec<String>)> = Vec::new();
     let mut add = |native: &str, literals: &[&str]| {
         types.push((native.to_owned(), literals.iter().map(|l| (*l).to_owned()).collect()));

@@ -28,6 +28,7 @@ fn log() -> Log {
         primary_key: None,
         unique_keys: Vec::new(),
         foreign_keys: Vec::new(),
+        children: Vec::new(),
         row_estimate: 0,
         bytes_estimate: 0,
     };
@@ -149,7 +150,7 @@ proptest! {
                 1 => query(["BEGIN", "COMMIT", "TRUNCATE t", "XA END"][usize::from(kind) % 4]),
                 2 => map(),
                 3 => rows(&body),
-                4 => event(40, &[&[2, 1, 255, 0][..], &map(), &rows(&body)].concat()),
+                4 => event(40, &[&[2, 3, 252, 255, 0, 0][..], &map(), &rows(&body)].concat()),
                 _ => event(kind, &body),
             };
             let _ = log.feed(&event);
