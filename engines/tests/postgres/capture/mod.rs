@@ -73,10 +73,18 @@ impl Stream {
     }
 }
 
-/// Where the log ends now.
+/// Where the log ends now. A session that lay idle may be one of a server that
+/// was killed since.
 async fn end(postgres: &Postgres) -> u64 {
-    use switchback_engines::Database as _;
-    lsn(&postgres.position().await.expect("a position").expect("a log"))
+    use switchback_engines::{Class, Database as _};
+    loop {
+        match postgres.position().await {
+            Ok(position) => return lsn(&position.expect("a log")),
+            // It goes away with the session, of which there is a bounded number.
+            Err(error) if error.class() == Class::Transient => {}
+            Err(error) => panic!("{}", chain(&error)),
+        }
+    }
 }
 
 fn lsn(text: &str) -> u64 {
