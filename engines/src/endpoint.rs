@@ -59,7 +59,7 @@ pub async fn connect_endpoint(url: &DatabaseUrl, options: &ConnectOptions) -> Re
         #[cfg(feature = "mysql")]
         crate::Engine::MySql => Ok(Arc::new(crate::mysql::MySql::connect(url, options).await?)),
         #[cfg(feature = "sqlite")]
-        crate::Engine::Sqlite => Ok(Arc::new(crate::sqlite::Sqlite::connect(url, options).await?)),
+        crate::Engine::Sqlite => Ok(Arc::new(crate::sqlite::Sqlite::connect_end(url, options).await?)),
         engine => Err(crate::Error::Url {
             why: format!("this build cannot stream {engine}"),
             hint: "use a build with the default features",

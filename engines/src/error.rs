@@ -60,6 +60,8 @@ pub enum ConnectFault {
     Tls,
     /// The file is missing or is no database.
     File,
+    /// Another process holds the file locked.
+    Locked,
     Other,
 }
 
@@ -120,7 +122,7 @@ impl Error {
         match self {
             Self::Url { .. } => Class::Operator,
             Self::Connect { fault, .. } => match fault {
-                ConnectFault::Unreachable => Class::Transient,
+                ConnectFault::Unreachable | ConnectFault::Locked => Class::Transient,
                 ConnectFault::Refused | ConnectFault::Tls | ConnectFault::File | ConnectFault::Other => Class::Operator,
             },
             Self::Query { fault, .. } => match fault {
@@ -147,6 +149,7 @@ impl Error {
                     "the two ends do not agree on TLS: set sslmode (PostgreSQL) or ssl-mode (MySQL) in the URL to what the server offers, and give its CA",
                 ),
                 ConnectFault::File => Some("check the path, and that the file is a SQLite database this user may read"),
+                ConnectFault::Locked => Some("wait for the process that holds the file, or end it"),
                 ConnectFault::Other => None,
             },
             Self::Query { fault, .. } => match fault {

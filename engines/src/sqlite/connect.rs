@@ -1,8 +1,9 @@
 //! Opening the file.
 //!
 //! For comparing, read-only twice over: by the open mode, which also keeps SQLite
-//! from creating a missing file, and by `query_only`. Only the ends of a stream
-//! open it to write, each with a connection of its own ([`open_end`]). The file
+//! from creating a missing file, and by `query_only`. An end of a stream reads
+//! through connections that take part in recovery ([`End::Reads`]), and writes with
+//! a connection of its own ([`open_end`]). The file
 //! itself is never opened by other means than SQLite: on POSIX, closing any
 //! descriptor of a file drops all locks that the process holds on it, and with
 //! them the isolation of every read that is under way.
@@ -37,11 +38,12 @@ const ROWS_IN_FLIGHT: usize = 64;
 /// Beyond the wait for locks, for the file system to answer.
 const OPEN_GRACE: Duration = Duration::from_secs(5);
 
-pub(super) async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Result<Sqlite> {
+pub(super) async fn connect(url: &DatabaseUrl, options: &ConnectOptions, purpose: Purpose) -> Result<Sqlite> {
     let immutable = parameters(url)?;
     let location = url.location().to_owned();
     let path = existing(url)?;
-    let driver = driver_options(&path, immutable, options.connect_timeout);
+    let driver =
+        driver_options(&path, immutable, options.connect_timeout).read_only(immutable || purpose == Purpose::Compare);
 
     let patience = options.connect_timeout.saturating_add(OPEN_GRACE);
     let opening = async {
@@ -64,6 +66,16 @@ pub(super) async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Resu
         pool: Pool::new(location, driver, options.connections_max),
         watch: Mutex::new(member),
     })
+}
+
+/// What the file is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Nothing is changed, not even what a dead process left half-way: that is an
+    /// error, which says so.
+    Compare,
+    /// As [`End::Reads`].
+    Stream,
 }
 
 /// What it takes to open the file again.

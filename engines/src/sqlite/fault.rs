@@ -61,6 +61,7 @@ pub(super) fn connecting(location: &str, error: sqlx::Error) -> Error {
                      may write to its folder, or with ?immutable=1 when nothing writes to it",
                 ),
                 code::PERM | code::AUTH | code::IOERR | code::CORRUPT | code::NOTADB => (ConnectFault::File, ""),
+                code::BUSY | code::LOCKED => (ConnectFault::Locked, ""),
                 _ => (ConnectFault::Other, ""),
             };
             let message = format!("{}{advice}", refusal.message);

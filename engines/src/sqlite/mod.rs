@@ -92,7 +92,13 @@ impl Sqlite {
     /// file is missing, unreadable or no database; [`crate::Error::Url`] for
     /// parameters that have no meaning here.
     pub async fn connect(url: &DatabaseUrl, options: &ConnectOptions) -> Result<Self> {
-        connect::connect(url, options).await
+        connect::connect(url, options, connect::Purpose::Compare).await
+    }
+
+    /// The same for an end of a stream: what a dead process left half-way in the
+    /// file is undone, as any program does that opens it.
+    pub async fn connect_end(url: &DatabaseUrl, options: &ConnectOptions) -> Result<Self> {
+        connect::connect(url, options, connect::Purpose::Stream).await
     }
 }
 

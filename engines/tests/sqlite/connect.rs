@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sqlx::Connection as _;
 use switchback_engines::sqlite::Sqlite;
 use switchback_engines::{
-    ConnectFault, ConnectOptions, Database, DatabaseUrl, Engine, Error, QueryFault, ReadRequest, Scope,
+    Class, ConnectFault, ConnectOptions, Database, DatabaseUrl, Engine, Error, QueryFault, ReadRequest, Scope,
 };
 
 use super::{File, chain, describe, int, named, read_all, text, try_read};
@@ -170,6 +170,32 @@ async fn a_reader_of_a_rollback_journal_file_leaves_nothing_behind() {
     assert_eq!(file.neighbours(), ["test.db"]);
 }
 
+/// A copy of a file in the middle of a transaction is what a process leaves that
+/// is killed there.
+#[tokio::test]
+async fn what_a_dead_process_left_is_undone_by_an_end_of_a_stream_alone() {
+    let mut file = File::with(
+        "PRAGMA cache_size = 1; CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); \
+         WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
+         INSERT INTO t SELECT i, hex(zeroblob(50)) FROM n",
+    )
+    .await;
+    file.run("BEGIN; UPDATE t SET b = hex(randomblob(50))").await;
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["test.db", "test.db-journal"] {
+        std::fs::copy(file.folder.path().join(name), folder.path().join(name)).unwrap();
+    }
+    let url = DatabaseUrl::parse(&format!("sqlite:{}", folder.path().join("test.db").display())).unwrap();
+    let error = Sqlite::connect(&url, &ConnectOptions::default()).await.err().unwrap();
+    assert_eq!(fault(&error), ConnectFault::File, "{}", chain(&error));
+    assert!(chain(&error).contains("a transaction to roll back"), "{}", chain(&error));
+
+    let end = Sqlite::connect_end(&url, &ConnectOptions::default()).await.unwrap();
+    let rows = read_all(&end, "t").await;
+    assert_eq!(rows.len(), 1000);
+    assert!(rows.iter().all(|row| row[1] == text(&"00".repeat(50))));
+}
+
 #[tokio::test]
 async fn a_locked_file_is_reported_within_the_time_out() {
     let mut file = File::with("CREATE TABLE t(a TEXT)").await;
@@ -182,7 +208,8 @@ async fn a_locked_file_is_reported_within_the_time_out() {
     assert!(matches!(error, Error::Query { fault: QueryFault::TimedOut, .. }), "{}", chain(&error));
     assert!(chain(&error).contains("counting `t` failed: database is locked"), "{}", chain(&error));
     let error = file.open_with("", &impatient()).await.err().unwrap();
-    assert_eq!(fault(&error), ConnectFault::Other);
+    assert_eq!(fault(&error), ConnectFault::Locked);
+    assert_eq!(error.class(), Class::Transient);
     assert!(chain(&error).contains("database is locked"), "{}", chain(&error));
     assert!(started.elapsed() > Duration::from_millis(300), "gave up before the time was over");
     assert!(started.elapsed() < Duration::from_secs(5), "waited {:?}", started.elapsed());
