@@ -119,11 +119,14 @@ impl Stream {
         let mut pause = RECONNECT_PAUSE;
         loop {
             let before = status.borrow().position.clone();
+            let begun = Instant::now();
             let Err(error) = self.session(stop, status, &mut claims).await else { return Ok(()) };
             if error.class() != Class::Transient || stop.is_cancelled() {
                 return Err(self.cause(error, &claims).await);
             }
-            if status.borrow().position != before {
+            // An idle origin may go on for long without a new position.
+            let went_well = begun.elapsed() > self.spec.settings.patience;
+            if went_well || status.borrow().position != before {
                 (lost, pause) = (None, RECONNECT_PAUSE);
             }
             if lost.get_or_insert_with(Instant::now).elapsed() > self.spec.settings.patience {
@@ -203,8 +206,15 @@ impl Stream {
         // What ended the stages before is the cause of what ended later.
         let mut ended = Ok(());
         while let Some(stage) = stages.join_next().await {
-            if let Ok(Err(error)) = stage {
-                ended = ended.and(Err(error));
+            match stage {
+                Ok(stage) => ended = ended.and(stage),
+                // A stage that is gone looks to the others like one that was told
+                // to end, and the stream would end as if all were well.
+                Err(error) => {
+                    if let Ok(panic) = error.try_into_panic() {
+                        std::panic::resume_unwind(panic);
+                    }
+                }
             }
         }
         applied.and(ended)?;
@@ -421,8 +431,9 @@ async fn applying(
     let mut timer = tokio::time::interval(SAVE_INTERVAL);
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
+        // Neither goes before the other: a log that is busy with what is not for the
+        // sink must not keep its position from being saved.
         let batch = tokio::select! {
-            biased;
             batch = batches.recv() => batch,
             _ = timer.tick(), if passed.is_some() => {
                 if let Some(position) = passed.take() {
