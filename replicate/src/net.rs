@@ -36,8 +36,9 @@ pub(crate) enum Net<'g> {
     Delete {
         before: Option<&'g Image>,
     },
-    /// Was inserted and deleted again.
-    Nothing,
+    /// Was inserted and deleted again. It is made and unmade all the same: were it
+    /// left out, a row that is in its way would stay and nobody would know.
+    Fleeting(Cells<'g>),
 }
 
 /// The rows of one table, in the order in which they were first touched.
@@ -91,7 +92,8 @@ impl<'g> TableNet<'g> {
             }
             std::collections::hash_map::Entry::Occupied(entry) => {
                 let row = self.rows.get_mut(*entry.get()).ok_or(Impossible)?;
-                row.net = std::mem::replace(&mut row.net, Net::Nothing).then(next)?;
+                let before = std::mem::replace(&mut row.net, Net::Fleeting(Cells::new()));
+                row.net = before.then(next)?;
                 Ok(())
             }
         }
@@ -111,17 +113,17 @@ impl Net<'_> {
     fn then(self, next: Self) -> Result<Self, Impossible> {
         Ok(match (self, next) {
             (Self::Insert(row), Self::Update { set, .. }) => Self::Insert(over(row, set)),
-            (Self::Insert(_), Self::Delete { .. }) => Self::Nothing,
+            (Self::Insert(row), Self::Delete { .. }) => Self::Fleeting(row),
             (Self::Update { set: earlier, before }, Self::Update { set, .. }) => {
                 Self::Update { set: over(earlier, set), before }
             }
             (Self::Update { before, .. }, Self::Delete { .. }) => Self::Delete { before },
             // The row was there, and is there again with all of its cells.
             (Self::Delete { before }, Self::Insert(set)) => Self::Update { set, before },
-            (Self::Nothing, Self::Insert(row)) => Self::Insert(row),
+            (Self::Fleeting(_), Self::Insert(row)) => Self::Insert(row),
             (Self::Insert(_) | Self::Update { .. }, Self::Insert(_))
-            | (Self::Delete { .. } | Self::Nothing, Self::Update { .. } | Self::Delete { .. })
-            | (_, Self::Nothing) => return Err(Impossible),
+            | (Self::Delete { .. } | Self::Fleeting(_), Self::Update { .. } | Self::Delete { .. })
+            | (_, Self::Fleeting(_)) => return Err(Impossible),
         })
     }
 }
@@ -156,7 +158,8 @@ mod tests {
     fn rows_come_and_go() {
         let row = [Value::Int(1)];
         let set = [Some(Value::Int(1))];
-        assert_eq!(insert(&row).then(DELETE).unwrap(), Net::Nothing);
+        let fleeting = || Net::Fleeting(row.iter().map(Some).collect());
+        assert_eq!(insert(&row).then(DELETE).unwrap(), fleeting());
         assert_eq!(insert(&row).then(DELETE).unwrap().then(insert(&row)).unwrap(), insert(&row));
         assert_eq!(DELETE.then(insert(&row)).unwrap(), update(&set));
         assert_eq!(update(&set).then(DELETE).unwrap(), DELETE);
@@ -165,7 +168,7 @@ mod tests {
             (update(&set), insert(&row)),
             (DELETE, DELETE),
             (DELETE, update(&set)),
-            (Net::Nothing, update(&set)),
+            (fleeting(), update(&set)),
         ] {
             assert_eq!(first.then(second), Err(Impossible));
         }

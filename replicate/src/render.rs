@@ -2,7 +2,8 @@
 //! of rows it must find.
 //!
 //! Per table: what is deleted, then what is updated, then what is inserted, so
-//! that a value of a unique key is free before another row takes it. Where that
+//! that a value of a unique key is free before another row takes it; and last what
+//! was inserted only to be deleted again. Where that
 //! isn't enough (two rows that swap such values) the server refuses, and the
 //! table's changes are made in their own order from then on. Tables don't wait for each
 //! other: neither foreign keys nor triggers are active in the sink's session.
@@ -140,6 +141,7 @@ impl<'p, 'g> Rendering<'p, 'g> {
         let mut deletes = Vec::new();
         let mut updates: Vec<Update<'g>> = Vec::new();
         let mut inserts: Vec<&Cells<'g>> = Vec::new();
+        let mut fleeting = Vec::new();
         for row in net.rows() {
             match &row.net {
                 Net::Delete { before } => {
@@ -156,12 +158,16 @@ impl<'p, 'g> Rendering<'p, 'g> {
                     before: self.dialect.before(mapped, *before),
                 }),
                 Net::Insert(cells) => inserts.push(cells),
-                Net::Nothing => {}
+                Net::Fleeting(cells) => {
+                    inserts.push(cells);
+                    fleeting.push(row.key.clone());
+                }
             }
         }
         out.deletes(&deletes);
         out.updates(updates);
         out.inserts(&inserts);
+        out.deletes(&fleeting);
     }
 }
 

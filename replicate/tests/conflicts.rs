@@ -374,6 +374,33 @@ fn assert_letter(case: &Case, letter: &DeadLetter, what: &str) {
     }
 }
 
+/// A row of somebody else's is in the way of one that the origin made and removed
+/// again: what the two come to is nothing, and still it is a conflict.
+async fn finds_what_came_and_went(from: On, to: On) {
+    let (origin, sink) = ends(from, to).await;
+    let one = stream(&origin, &sink, settings(Policy::Stop)).await;
+    one.arm().await.unwrap_or_else(|e| panic!("{e:?}"));
+    sink.execute("INSERT INTO insert_exists VALUES (9, 90, 1, 'theirs')").await;
+    origin
+        .execute(
+            "BEGIN; INSERT INTO insert_exists VALUES (9, 91, 2, 'x'); DELETE FROM insert_exists WHERE id = 9; COMMIT",
+        )
+        .await;
+    let found = conflict(&one).await;
+    assert_eq!(
+        (found.class, found.operation, found.key.as_str()),
+        (ConflictClass::InsertExists, "insert", "id=9"),
+        "{to:?}"
+    );
+    assert_eq!(count(&sink, "SELECT v FROM insert_exists WHERE id = 9").await, "theirs");
+    sink.execute("DELETE FROM insert_exists WHERE id = 9").await;
+    origin.execute("INSERT INTO marks VALUES (1)").await;
+    let running = Running::start(one);
+    wait_for_same(&origin, &sink, LAST, PATIENCE).await;
+    running.stop().await;
+    assert_eq!(count(&sink, "SELECT COUNT(*) FROM insert_exists WHERE id = 9").await, "0");
+}
+
 async fn overwrites_what_it_may(from: On, to: On) {
     let (origin, sink) = ends(from, to).await;
     let one = stream(&origin, &sink, settings(Policy::Overwrite)).await;
@@ -438,5 +465,12 @@ async fn changes_are_put_aside_and_made_later() {
 async fn rows_are_overwritten_and_what_they_were_is_kept() {
     for to in ALL {
         overwrites_what_it_may(On::Postgres, to).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_came_and_went_meets_what_is_in_its_way() {
+    for to in ALL {
+        finds_what_came_and_went(On::Postgres, to).await;
     }
 }
