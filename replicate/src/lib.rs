@@ -35,9 +35,10 @@
 //!    only rule by which anything is left out after a restart.
 //! 8. A retry makes the whole transaction again.
 //! 9. A stream that was closed can be opened only by who says so.
-//! 10. Each transaction extends a chain of hashes in the progress row; two readers
-//!     of one log come to the same chain, so equal chains mean that nothing was
-//!     left out, repeated or exchanged.
+//! 10. Each transaction extends a chain of hashes in the progress row: of the slot
+//!     or log, of every position, and of every change. Nothing reads it yet. It is
+//!     there for whoever reads the same log again, and says nothing of SQLite, whose
+//!     transactions come together in groups that differ from reader to reader.
 //!
 //! The row of (2) is also the mark by which the opposite stream knows a
 //! transaction of ours ([`filter`](assemble)): one write for idempotency, fencing

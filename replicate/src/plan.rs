@@ -108,6 +108,12 @@ impl Mapped {
             let (to, other) = find(&pair.sink, counterpart).ok_or_else(|| {
                 plan(format!("the sink has no column `{counterpart}`"), "add the column, rename it, or ignore it")
             })?;
+            if mapped.columns.contains(&to) {
+                return Err(plan(
+                    format!("two columns would go into `{}` of the sink", other.name),
+                    "rename one of them, or ignore it",
+                ));
+            }
             if other.generated {
                 return Err(plan(
                     format!("`{counterpart}` is computed by the sink and stored by the origin"),
@@ -212,7 +218,8 @@ impl Mapped {
     }
 }
 
-/// Of a server's columns none differ in case alone.
+/// By its name, or where there is none by one that differs in case: MySQL and
+/// SQLite take them for one.
 fn find<'t>(table: &'t Table, name: &str) -> Option<(usize, &'t Column)> {
     table.column(name).or_else(|| table.columns.iter().enumerate().find(|(_, c)| c.name.eq_ignore_ascii_case(name)))
 }
