@@ -45,6 +45,11 @@ impl Progress {
         }
     }
 
+    /// Taken over by somebody who has nothing to add.
+    pub(crate) fn taken_over(&self) -> Self {
+        Self { epoch: after(self.epoch), ..self.clone() }
+    }
+
     /// Behind one more transaction.
     pub(crate) fn then(&self, transaction: &Transaction) -> Self {
         let mut hasher = blake3::Hasher::new();
@@ -184,7 +189,7 @@ impl ProgressTable {
             self.end(writer, "ROLLBACK").await?;
             return Err(fenced());
         }
-        let to = Progress { epoch: after(from.epoch), ..from.clone() };
+        let to = from.taken_over();
         let outcomes = writer.run(&[self.advance(&from, &to)]).await.map_err(|failed| failed.error)?;
         if outcomes.first().is_none_or(|outcome| outcome.affected != 1) {
             self.end(writer, "ROLLBACK").await?;

@@ -3,8 +3,8 @@
 //! Both take the stream over, as a start does: a process that still runs it is
 //! fenced out, since it has in memory which keys wait. Each letter is one
 //! transaction of the same protocol, whose first statement finds the progress row
-//! as it was left; the letter goes in the transaction that makes its change, so
-//! it is made once, whatever is killed.
+//! as it was left and claims it anew; the letter goes in the transaction that makes
+//! its change, so it is made once, whatever is killed.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -88,11 +88,12 @@ impl Stream {
     /// they are exported. Takes the stream over, as [`Stream::replay`] does.
     pub async fn discard(&self, ids: &[i64]) -> Result<u64> {
         let mut session = self.take_over().await?;
-        let mut statements = session.begin().to_vec();
+        let claim = session.progress.taken_over();
+        let mut statements = session.begin(&claim).to_vec();
         statements.extend(session.letters.discard(ids));
         let outcomes = session.writer.run(&statements).await.map_err(|failed| failed.error)?;
         session.claimed(outcomes.get(1).map(|outcome| outcome.affected)).await?;
-        session.writer.run(&["COMMIT".to_owned()]).await.map_err(|failed| failed.error)?;
+        session.commit(claim).await?;
         session.writer.close().await?;
         Ok(outcomes.iter().skip(2).map(|outcome| outcome.affected).sum())
     }
@@ -151,10 +152,11 @@ impl Stream {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.attempt(session, letter, change).await {
+            let claim = session.progress.taken_over();
+            match self.attempt(session, &claim, letter, change).await {
                 Ok(None) => {
                     reached("before-commit");
-                    session.writer.run(&["COMMIT".to_owned()]).await.map_err(|failed| failed.error)?;
+                    session.commit(claim).await?;
                     reached("after-commit");
                     return Ok(None);
                 }
@@ -171,8 +173,14 @@ impl Stream {
         }
     }
 
-    async fn attempt(&self, session: &mut Session, letter: &DeadLetter, change: &RowChange) -> Result<Option<Misfit>> {
-        let begun = session.writer.run(&session.begin()).await;
+    async fn attempt(
+        &self,
+        session: &mut Session,
+        claim: &Progress,
+        letter: &DeadLetter,
+        change: &RowChange,
+    ) -> Result<Option<Misfit>> {
+        let begun = session.writer.run(&session.begin(claim)).await;
         let outcomes = begun.map_err(|failed| match failed.violation {
             Some(Violation::Deadlock) => again(failed.error),
             _ => failed.error.into(),
@@ -224,8 +232,18 @@ struct Session {
 
 impl Session {
     /// Begins a transaction and claims the stream in it, which stays where it is.
-    fn begin(&self) -> [String; 2] {
-        [self.table.begin().to_owned(), self.table.advance(&self.progress, &self.progress)]
+    ///
+    /// The claim is a new one each time: MySQL and MariaDB log no row that an update
+    /// leaves as it was, and a transaction without the progress row in it is one
+    /// that the opposite stream would send back.
+    fn begin(&self, claim: &Progress) -> [String; 2] {
+        [self.table.begin().to_owned(), self.table.advance(&self.progress, claim)]
+    }
+
+    async fn commit(&mut self, claim: Progress) -> Result<()> {
+        self.writer.run(&["COMMIT".to_owned()]).await.map_err(|failed| failed.error)?;
+        self.progress = claim;
+        Ok(())
     }
 
     async fn claimed(&mut self, found: Option<u64>) -> Result<()> {

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::harness::end::{ALL, End, On, open};
 use crate::harness::judge::{same_tables, wait_for_same};
-use crate::harness::stage::{Running, all_pairs as pairs, stream_of_all as stream};
+use crate::harness::stage::{Running, all_pairs as pairs, named_stream_of_all, stream_of_all as stream};
 
 const ORIGIN: &str = "SWITCHBACK_LETTERS_ORIGIN";
 const SINK: &str = "SWITCHBACK_LETTERS_SINK";
@@ -185,5 +185,41 @@ async fn letters_come_once(from: On, to: On) {
 async fn letters_are_neither_lost_nor_doubled() {
     for to in ALL {
         letters_come_once(On::Postgres, to).await;
+    }
+}
+
+/// What a replay writes was written by the stream, as all that it writes.
+async fn what_is_replayed_stays(from: On, to: On) {
+    eprintln!("{from:?} to {to:?}");
+    let (origin, sink) = (End::new(from, Side::Source, &schema()).await, End::new(to, Side::Target, &schema()).await);
+    let forward = stream(&origin, &sink, settings()).await;
+    forward.arm().await.unwrap_or_else(|e| panic!("{e:?}"));
+    sink.execute("DELETE FROM t WHERE id <= 3").await;
+    origin.execute("UPDATE t SET v = id WHERE id <= 3").await;
+    origin.execute("INSERT INTO last VALUES (1)").await;
+    let running = Running::start(forward);
+    wait_for_same(&origin, &sink, LAST, PATIENCE).await;
+    running.stop().await;
+    sink.execute("INSERT INTO t VALUES (1, 0); INSERT INTO t VALUES (2, 0); INSERT INTO t VALUES (3, 3)").await;
+
+    let back = named_stream_of_all(&sink, &origin, "reverse", Settings::default()).await;
+    back.arm().await.unwrap_or_else(|e| panic!("{e:?}"));
+    let forward = stream(&origin, &sink, settings()).await;
+    assert_eq!(forward.replay(&[1, 2]).await.unwrap().made, [1, 2]);
+    assert_eq!(forward.discard(&[3]).await.unwrap(), 1);
+    sink.execute("INSERT INTO last VALUES (2)").await;
+    // Both begin by claiming the stream.
+    let mut running = Running::start(back);
+    let status = running.until("what is behind it has come", |now| now.transactions > 0).await;
+    assert_eq!((status.transactions, status.own_dropped), (1, 5), "{from:?} to {to:?}");
+    wait_for_same(&origin, &sink, LAST, PATIENCE).await;
+    running.stop().await;
+    assert_eq!(same_tables(&origin, &sink).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_replayed_does_not_come_back() {
+    for to in ALL {
+        what_is_replayed_stays(On::Postgres, to).await;
     }
 }

@@ -39,9 +39,13 @@ pub(crate) async fn all_pairs(origin: &Arc<dyn Endpoint>, sink: &Arc<dyn Endpoin
 
 /// A stream of all of the origin's tables.
 pub(crate) async fn stream_of_all(origin: &End, sink: &End, settings: Settings) -> Stream {
+    named_stream_of_all(origin, sink, "forward", settings).await
+}
+
+pub(crate) async fn named_stream_of_all(origin: &End, sink: &End, name: &str, settings: Settings) -> Stream {
     let spec = Spec {
-        name: StreamName::new("forward").unwrap(),
-        opposite: opposite("forward"),
+        name: StreamName::new(name).unwrap(),
+        opposite: opposite(name),
         tables: all_pairs(&origin.endpoint, &sink.endpoint).await,
         settings,
     };
