@@ -251,3 +251,32 @@ async fn triggers_of_the_sink_are_silent_or_refused() {
         triggers_do_not_run(On::Postgres, to).await;
     }
 }
+
+/// Keys whose `=` is not in PostgreSQL's own schema.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_found_by_keys_of_extensions() {
+    const SCHEMA: &str = "CREATE EXTENSION citext SCHEMA public; CREATE EXTENSION ltree SCHEMA public;
+        CREATE EXTENSION hstore SCHEMA public;
+        CREATE TABLE by_citext (id citext PRIMARY KEY, v INT); CREATE TABLE by_ltree (id ltree PRIMARY KEY, v INT);
+        CREATE TABLE by_both (a citext, n INT, b ltree, v INT, PRIMARY KEY (a, n, b));
+        CREATE TABLE by_hstore (id hstore PRIMARY KEY, v INT);
+        INSERT INTO by_citext SELECT 'Row' || i, i FROM generate_series(1, 30) i;
+        INSERT INTO by_ltree SELECT ('Row.' || i)::ltree, i FROM generate_series(1, 30) i;
+        INSERT INTO by_both SELECT 'Row', i, 'Row', i FROM generate_series(1, 30) i;
+        INSERT INTO by_hstore SELECT hstore('Row', i::text), i FROM generate_series(1, 30) i;";
+    let (origin, sink) = ends(On::Postgres, On::Postgres, SCHEMA).await;
+    let stream = armed(&origin, &sink, Policies::all(Policy::Stop)).await;
+    let changes = ["by_citext", "by_ltree", "by_both", "by_hstore"].map(|table| {
+        format!("UPDATE {table} SET v = v + 100 WHERE v <= 20; DELETE FROM {table} WHERE v BETWEEN 21 AND 28;")
+    });
+    // A row that the sink spells otherwise is the same one to both servers.
+    sink.execute("UPDATE by_citext SET id = 'ROW30' WHERE id = 'row30'").await;
+    origin.execute(&format!("BEGIN; {} COMMIT", changes.concat())).await;
+    origin.execute("UPDATE by_citext SET v = 7 WHERE id IN ('row29', 'row30'); INSERT INTO marks VALUES (1)").await;
+    let running = Running::start(stream);
+    wait_for_same(&origin, &sink, LAST, PATIENCE).await;
+    running.stop().await;
+    assert_eq!(cell(&sink, "SELECT id || v FROM by_citext WHERE id = 'row30'").await, "ROW307");
+    sink.execute("UPDATE by_citext SET id = 'Row30' WHERE id = 'row30'").await;
+    assert_eq!(same_tables(&origin, &sink).await, 5);
+}

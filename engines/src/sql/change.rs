@@ -10,6 +10,7 @@
 
 use std::fmt::Write as _;
 
+use super::condition::operator;
 use super::exact::{is, row_id};
 use super::literal::literal;
 use super::name::{name, table};
@@ -115,8 +116,6 @@ impl<'a> Rows<'a> {
         let set = first.set.iter().enumerate();
         let set: Vec<String> =
             set.map(|(i, cell)| format!("{} = v.c{}", self.column_name(cell.0), first.key.len() + i)).collect();
-        let found: Vec<String> =
-            first.key.iter().enumerate().map(|(i, cell)| format!("t.{} = v.c{i}", self.column_name(cell.0))).collect();
         let names: Vec<String> = (0..first.key.len() + first.set.len()).map(|i| format!("c{i}")).collect();
         let values = self.values(updates.iter().map(cells));
         format!(
@@ -124,8 +123,17 @@ impl<'a> Rows<'a> {
             self.name(),
             set.join(", "),
             names.join(", "),
-            found.join(" AND ")
+            self.joined(&first.key)
         )
+    }
+
+    /// That a row `t` of the table has the key which `v` gives as `c0`, `c1`, ….
+    fn joined(&self, key: &[Cell<'_>]) -> String {
+        let equal = |(i, cell): (usize, &Cell<'_>)| {
+            let symbol = self.column(cell.0).map_or_else(String::new, |c| operator(self.engine, c, "="));
+            format!("t.{} {symbol} v.c{i}", self.column_name(cell.0))
+        };
+        key.iter().enumerate().map(equal).collect::<Vec<_>>().join(" AND ")
     }
 
     /// Deletes one row. Affects one.
@@ -141,17 +149,12 @@ impl<'a> Rows<'a> {
         match (self.engine, first.as_slice()) {
             (Engine::Postgres, _) => {
                 let names: Vec<String> = (0..first.len()).map(|i| format!("c{i}")).collect();
-                let found: Vec<String> = first
-                    .iter()
-                    .enumerate()
-                    .map(|(i, cell)| format!("t.{} = v.c{i}", self.column_name(cell.0)))
-                    .collect();
                 format!(
                     "DELETE FROM {} AS t USING (VALUES {}) AS v ({}) WHERE {}",
                     self.name(),
                     self.values(keys.iter().cloned()),
                     names.join(", "),
-                    found.join(" AND ")
+                    self.joined(first)
                 )
             }
             (_, [(place, _)]) => {

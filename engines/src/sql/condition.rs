@@ -174,9 +174,9 @@ pub fn where_clause(conditions: &[Option<&str>]) -> String {
 /// The operator `symbol` for `column`, qualified where it has to be.
 ///
 /// Without its schema in the search path `citext` would be compared as `text`,
-/// that is with another order than its index has, and `ltree` not at all; and a search path that others
-/// can write to would let them put operators under our statements.
-fn operator(engine: Engine, column: &Column, symbol: &str) -> String {
+/// that is with another order than its index has, and `ltree` not at all; and a search path
+/// that others can write to would let them put operators under our statements.
+pub(super) fn operator(engine: Engine, column: &Column, symbol: &str) -> String {
     match engine {
         Engine::Postgres => match postgres_base(column).rsplit_once('.') {
             Some((schema, "citext" | "ltree")) => format!("OPERATOR({schema}.{symbol})"),

@@ -38,6 +38,7 @@ const VERSION_WITH_FAILOVER: u32 = 170_000;
 struct Session<'a> {
     connection: PgConnection,
     location: &'a str,
+    /// Of the publication.
     name: String,
 }
 
@@ -79,7 +80,7 @@ pub(in super::super) async fn arm(connector: &Connector, request: &CaptureReques
     session.check_server(&state, &facts)?;
     session.check_tables(connector, request, &facts).await?;
     // That the account may stream at all, before anything is changed.
-    let config = wire::config(connector, &session.name, Lsn(0))?;
+    let config = wire::config(connector, &state.slot_name, &session.name, Lsn(0))?;
     drop(wire::open(connector, config).await?);
     let mut done = session.undo_half(&state).await?;
 
@@ -104,7 +105,7 @@ pub(in super::super) async fn disarm(connector: &Connector, request: &CaptureReq
     let state = session.state().await?;
     let mut done = Vec::new();
     if state.slot.is_some() {
-        done.push(session.drop_slot().await?);
+        done.push(session.drop_slot(&state).await?);
     }
     if let Some(publication) = &state.publication {
         done.extend(session.unpublish(&publication.memory().unwrap_or_default()).await?);
@@ -178,7 +179,7 @@ impl<'a> Session<'a> {
     fn check_server(&self, state: &State, facts: &Facts) -> Result<()> {
         let armed = state.publication.as_ref().is_some_and(|p| p.memory().is_none_or(|m| m.armed_at.is_some()));
         if armed || (state.slot.is_some() && state.publication.is_none()) {
-            let why = format!("there is a slot or a publication `{}` already", self.name);
+            let why = format!("there is a publication `{}` or a slot `{}` already", self.name, state.slot_name);
             return Err(self.refuse(CaptureFault::AlreadyArmed, &why));
         }
         if state.standby {
@@ -231,7 +232,7 @@ impl<'a> Session<'a> {
     async fn undo_half(&mut self, state: &State) -> Result<Vec<String>> {
         let Some(publication) = &state.publication else { return Ok(Vec::new()) };
         if state.slot.is_some() {
-            self.drop_slot().await?;
+            self.drop_slot(state).await?;
         }
         self.unpublish(&publication.memory().unwrap_or_default()).await?;
         Ok(vec!["removed what an arming that was cut off had left".to_owned()])
@@ -267,19 +268,19 @@ impl<'a> Session<'a> {
         let failover = if version >= VERSION_WITH_FAILOVER { ", failover => true" } else { "" };
         let statement = format!(
             "SELECT lsn::text FROM pg_create_logical_replication_slot({}, 'pgoutput'{failover})",
-            sql::quoted(&self.name)
+            sql::quoted(&state.slot_name)
         );
         let query = sqlx::query_scalar::<_, String>(AssertSqlSafe(statement)).persistent(false);
         let lsn = query.fetch_one(&mut self.connection).await.map_err(|e| self.failed(what, e))?;
         let memory = Memory { armed_at: Some(lsn.clone()), ..memory.clone() };
         let comment = self.remember(&memory);
         if let Err(error) = self.run(what, &comment).await {
-            let _ = self.drop_slot().await;
+            let _ = self.drop_slot(state).await;
             return Err(error);
         }
         Ok(Armed {
-            incarnation: state.incarnation(&self.name, &lsn),
-            done: vec![format!("made the replication slot `{}` at {lsn}", self.name)],
+            incarnation: state.incarnation(&lsn),
+            done: vec![format!("made the replication slot `{}` at {lsn}", state.slot_name)],
             position: Position(lsn),
         })
     }
@@ -289,7 +290,7 @@ impl<'a> Session<'a> {
         format!("COMMENT ON PUBLICATION {} IS {}", self.quoted_name(), sql::quoted(&json))
     }
 
-    async fn drop_slot(&mut self) -> Result<String> {
+    async fn drop_slot(&mut self, state: &State) -> Result<String> {
         let what = "dropping the replication slot";
         let deadline = tokio::time::Instant::now() + EVICTION;
         // Its reader needs a moment to end.
@@ -301,7 +302,7 @@ impl<'a> Session<'a> {
                 tokio::time::sleep(POLL).await;
                 continue;
             }
-            let statement = format!("SELECT pg_drop_replication_slot({})", sql::quoted(&self.name));
+            let statement = format!("SELECT pg_drop_replication_slot({})", sql::quoted(&state.slot_name));
             match sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut self.connection).await {
                 Ok(_) => break,
                 // Somebody has come back in between.
@@ -309,7 +310,7 @@ impl<'a> Session<'a> {
                 Err(e) => return Err(self.failed(what, e)),
             }
         }
-        Ok(format!("dropped the replication slot `{}`", self.name))
+        Ok(format!("dropped the replication slot `{}`", state.slot_name))
     }
 
     /// Drops the publication and gives the tables their replica identities back,

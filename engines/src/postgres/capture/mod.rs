@@ -73,7 +73,8 @@ pub(super) async fn open(
     let rows = Rows::new(location, request, from)?;
     let mut session = connector.open().await?;
     let name = slot::name(&request.stream);
-    let config = wire::config(connector, &name, from)?;
+    let slot_name = State::read(&mut session, location, &name).await?.slot_name;
+    let config = wire::config(connector, &slot_name, &name, from)?;
     let deadline = Instant::now() + EVICTION;
     let client = loop {
         let state = State::read(&mut session, location, &name).await?;
@@ -113,7 +114,8 @@ pub(super) async fn distance(pool: &Pool, stream: &StreamName, position: &Positi
     const END: &str = "SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() \
         ELSE pg_current_wal_lsn() END)::text";
     const RETAINED: &str = "SELECT pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() \
-        ELSE pg_current_wal_lsn() END, restart_lsn)::int8 FROM pg_replication_slots WHERE slot_name = $1";
+        ELSE pg_current_wal_lsn() END, restart_lsn)::int8 FROM pg_replication_slots \
+        WHERE slot_name = $1 || '_' || (SELECT oid FROM pg_database WHERE datname = current_database())";
     let what = "asking how long the log is";
     let end: Option<String> = scalar(pool, what, END.to_owned(), &[]).await?;
     let name = slot::name(stream);

@@ -1,5 +1,10 @@
 //! What the server has of a stream, and whether that serves a position.
 //!
+//! The publication is `switchback_STREAM`. All databases of a server share one list
+//! of slots, so the slot is `switchback_STREAM_OID`, with the number of the
+//! database: neither can two streams of one name meet there, nor can undoing one
+//! reach the other's log.
+//!
 //! A slot has nothing that tells it from another one of its name, so the stream
 //! keeps what it has to remember in the comment on its publication: from where
 //! it was armed, and which tables' replica identity it changed. The comment
@@ -21,7 +26,7 @@ const STATE: &str = include_str!("slot.sql");
 
 const WHAT: &str = "looking at the replication slot";
 
-/// The name of both the slot and the publication.
+/// The name of the publication, and how the slot's begins.
 pub(super) fn name(stream: &StreamName) -> String {
     format!("switchback_{stream}")
 }
@@ -29,6 +34,7 @@ pub(super) fn name(stream: &StreamName) -> String {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct State {
+    pub(super) slot_name: String,
     pub(super) system: String,
     pub(super) standby: bool,
     pub(super) log_end: Option<String>,
@@ -79,6 +85,7 @@ impl Publication {
 }
 
 impl State {
+    /// `name`: of the publication.
     pub(super) async fn read(connection: &mut PgConnection, location: &str, name: &str) -> Result<Self> {
         let query = sqlx::query_scalar::<_, String>(STATE).persistent(false).bind(name.to_owned());
         let text = query.fetch_one(connection).await.map_err(|e| fault::query(location, WHAT, e))?;
@@ -92,21 +99,22 @@ impl State {
 
     /// What makes the log this one and no other. The timeline is no part of it,
     /// because a slot may survive the change of one.
-    pub(super) fn incarnation(&self, name: &str, armed_at: &str) -> String {
-        format!("{} {name} {armed_at}", self.system)
+    pub(super) fn incarnation(&self, armed_at: &str) -> String {
+        format!("{} {} {armed_at}", self.system, self.slot_name)
     }
 
     /// Whether everything that committed behind `from` can be had.
     pub(super) fn check(&self, request: &CaptureRequest, from: Lsn, incarnation: &str) -> Found {
-        let name = name(&request.stream);
-        let missing = |what: &str| refuse(CaptureFault::NotArmed, format!("there is no {what} `{name}`"));
-        let publication = self.publication.as_ref().ok_or_else(|| missing("publication"))?;
-        let slot = self.slot.as_ref().ok_or_else(|| missing("replication slot"))?;
+        let name = &self.slot_name;
+        let publication_name = self::name(&request.stream);
+        let missing = |what: &str, name: &str| refuse(CaptureFault::NotArmed, format!("there is no {what} `{name}`"));
+        let publication = self.publication.as_ref().ok_or_else(|| missing("publication", &publication_name))?;
+        let slot = self.slot.as_ref().ok_or_else(|| missing("replication slot", name))?;
         let armed_at = publication.memory().and_then(|memory| memory.armed_at);
         let Some(armed_at) = armed_at else {
             return Err(refuse(CaptureFault::NotArmed, "arming this stream was never finished".to_owned()));
         };
-        let found = self.incarnation(&name, &armed_at);
+        let found = self.incarnation(&armed_at);
         if found != incarnation {
             let why = format!("the stream here is `{found}`, and the one that was armed is `{incarnation}`");
             return Err(refuse(CaptureFault::OtherIncarnation, why));
@@ -134,7 +142,7 @@ impl State {
             let why = format!("the log ends before {from}: the server was restored to an earlier state");
             return Err(refuse(CaptureFault::OtherIncarnation, why));
         }
-        published(publication, request, &name)
+        published(publication, request, &publication_name)
     }
 }
 

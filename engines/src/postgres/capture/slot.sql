@@ -1,6 +1,6 @@
--- What there is of the stream whose slot and publication are both named $1, as
--- one JSON object.
+-- What there is of the stream whose publication is named $1, as one JSON object.
 SELECT json_build_object(
+    'slot_name', l.slot_name,
     'system', (SELECT c.system_identifier::text FROM pg_control_system() c),
     'standby', pg_is_in_recovery(),
     'log_end', l.log_end::text,
@@ -12,7 +12,7 @@ SELECT json_build_object(
             'lost', s.wal_status = 'lost' OR s.restart_lsn IS NULL
         )
         FROM pg_replication_slots s
-        WHERE s.slot_name = $1
+        WHERE s.slot_name = l.slot_name
     ),
     'publication', (
         SELECT json_build_object(
@@ -33,5 +33,9 @@ SELECT json_build_object(
     )
 )::text
 FROM (
-    SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END AS log_end
+    SELECT
+        CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END AS log_end,
+        $1 || '_' || d.oid AS slot_name
+    FROM pg_database d
+    WHERE d.datname = current_database()
 ) l

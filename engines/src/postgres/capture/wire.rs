@@ -32,7 +32,7 @@ pub(super) const APPLICATION_NAME: &str = "switchback stream";
 const FILE: &str = "file: ";
 
 /// How to open the stream of `slot`. No connection is made yet.
-pub(super) fn config(connector: &Connector, slot: &str, from: Lsn) -> Result<ReplicationConfig> {
+pub(super) fn config(connector: &Connector, slot: &str, publication: &str, from: Lsn) -> Result<ReplicationConfig> {
     let options = connector.options();
     let secrets = Secrets::of(options);
     let socket = options.get_socket().map(|socket| socket.to_string_lossy().into_owned());
@@ -43,7 +43,7 @@ pub(super) fn config(connector: &Connector, slot: &str, from: Lsn) -> Result<Rep
     let tls = if host.starts_with('/') { TlsConfig::disabled() } else { tls(options, &secrets, &host)? };
     let password = secrets.password.unwrap_or_default();
     let from = WireLsn::from_u64(from.0);
-    let mut config = ReplicationConfig::new(host, user, password, database, slot, slot)
+    let mut config = ReplicationConfig::new(host, user, password, database, slot, publication)
         .with_port(options.get_port())
         .with_tls(tls)
         .with_start_lsn(from)
@@ -201,7 +201,7 @@ mod tests {
 
     fn config(url: &str) -> Result<ReplicationConfig> {
         let connector = Connector::new(&DatabaseUrl::parse(url).unwrap(), Duration::from_secs(1))?;
-        super::config(&connector, "switchback_s", Lsn(0x10))
+        super::config(&connector, "switchback_s_5", "switchback_s", Lsn(0x10))
     }
 
     #[test]
@@ -258,7 +258,9 @@ mod tests {
         let (url, foreign) = (server.url("postgres"), other.authority_certificate());
         let open = async |url: &str| {
             let connector = Connector::new(&DatabaseUrl::parse(url)?, Duration::from_secs(20))?;
-            super::open(&connector, super::config(&connector, "switchback_s", Lsn(0))?).await.map(|_| ())
+            super::open(&connector, super::config(&connector, "switchback_s_5", "switchback_s", Lsn(0))?)
+                .await
+                .map(|_| ())
         };
         let refused = async |url: &str| match open(url).await {
             Err(Error::Connect { fault, .. }) => fault,

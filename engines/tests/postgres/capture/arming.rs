@@ -8,6 +8,7 @@ use super::{Fixture, Stream, chain, connect, fault, on_both_versions, request, s
 on_both_versions!(
     disarming_leaves_nothing_behind,
     what_is_armed_stays_as_it_is,
+    namesakes_in_other_databases_are_left_alone,
     a_half_that_was_cut_off_is_removed,
     what_the_log_does_not_have_is_refused,
     an_account_that_may_not_replicate_is_refused,
@@ -27,7 +28,7 @@ async fn holds(fixture: &Fixture, condition: &str) -> bool {
 fn exists(fixture: &Fixture, what: &str) -> String {
     let name = format!("switchback_{}", stream_name(fixture.database.name()));
     match what {
-        "slot" => format!("EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{name}')"),
+        "slot" => format!("EXISTS (SELECT FROM pg_replication_slots WHERE slot_name ~ '^{name}_[0-9]+$')"),
         _ => format!("EXISTS (SELECT FROM pg_publication WHERE pubname = '{name}')"),
     }
 }
@@ -69,18 +70,37 @@ async fn what_is_armed_stays_as_it_is(side: Side) {
 
 async fn a_half_that_was_cut_off_is_removed(side: Side) {
     let stream = Stream::new(side, "half", TABLES, &["t", "u"]).await;
-    let name = format!("switchback_{}", stream.request.stream);
-    let half = |comment: &str| format!("COMMENT ON PUBLICATION \"{name}\" IS '{comment}'");
+    let half = |comment: &str| format!("COMMENT ON PUBLICATION \"{}\" IS '{comment}'", stream.publication());
     let restore = r#"[{"schema":"public","name":"u","was":"d"}]"#;
     // Behind the slot, and before it.
     stream.execute(&half(&format!(r#"{{"armed_at":null,"restore":{restore}}}"#))).await;
     let armed = stream.fixture.postgres.arm(&stream.request).await.expect("armed");
     assert!(armed.done[0].contains("cut off"), "{:?}", armed.done);
     stream.execute(&half(&format!(r#"{{"armed_at":null,"restore":{restore}}}"#))).await;
-    stream.execute(&format!("SELECT pg_drop_replication_slot('{name}')")).await;
+    stream.execute(&format!("SELECT pg_drop_replication_slot('{}')", stream.slot())).await;
     stream.fixture.postgres.arm(&stream.request).await.expect("armed");
     stream.fixture.postgres.disarm(&stream.request).await.expect("disarmed");
     assert!(holds(&stream.fixture, &identities('d', 'd', 'n')).await, "what was remembered is not lost");
+}
+
+/// All databases of a server share one list of slots.
+async fn namesakes_in_other_databases_are_left_alone(side: Side) {
+    let stream = Stream::new(side, "one", TABLES, &["t", "u"]).await;
+    let other = Fixture::new(side, "other", TABLES).await;
+    let mut namesake = request(&other, &["t"]).await;
+    namesake.stream = stream.request.stream.clone();
+    // Where it never was armed, and where it was.
+    assert!(other.postgres.disarm(&namesake).await.expect("nothing to do").is_empty());
+    let armed = other.postgres.arm(&namesake).await.unwrap_or_else(|e| panic!("{}", chain(&e)));
+    assert_ne!(armed.incarnation, stream.armed.incarnation);
+    stream.execute("INSERT INTO t VALUES (1)").await;
+    other.execute("INSERT INTO t VALUES (2), (3)").await;
+    let distance = stream.fixture.postgres.distance(&stream.request.stream, &stream.armed.position).await.unwrap();
+    assert!(distance.retained_bytes.is_some_and(|bytes| bytes > 0), "{distance:?}");
+    let done = other.postgres.disarm(&namesake).await.expect("disarmed");
+    assert_eq!(done.len(), 2, "{done:?}");
+    assert_eq!(super::transactions(&stream.all().await).len(), 1);
+    stream.done().await;
 }
 
 async fn what_the_log_does_not_have_is_refused(side: Side) {

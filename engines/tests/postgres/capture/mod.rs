@@ -50,6 +50,14 @@ impl Stream {
         self.fixture.execute(sql).await;
     }
 
+    fn publication(&self) -> String {
+        format!("switchback_{}", self.request.stream)
+    }
+
+    fn slot(&self) -> &str {
+        self.armed.incarnation.split(' ').nth(1).expect("a slot's name")
+    }
+
     async fn capture(&self, from: &Position) -> Box<dyn Capture> {
         self.try_capture(from).await.unwrap_or_else(|e| panic!("{}", chain(&e)))
     }

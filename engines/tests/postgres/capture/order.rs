@@ -233,8 +233,9 @@ async fn the_log_is_let_go_of(side: Side) {
     assert!(distance.retained_bytes.expect("a length") >= distance.log_bytes.expect("a length"));
     capture.acknowledge(&last);
     let confirmed = format!(
-        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = 'switchback_{stream_name}'
-             AND confirmed_flush_lsn >= '{last}') THEN RAISE 'not yet'; END IF; END $$"
+        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{}'
+             AND confirmed_flush_lsn >= '{last}') THEN RAISE 'not yet'; END IF; END $$",
+        stream.slot()
     );
     let deadline = Instant::now() + Duration::from_secs(30);
     while stream.fixture.database.execute(&confirmed).await.is_err() {

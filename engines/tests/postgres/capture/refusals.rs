@@ -96,7 +96,7 @@ async fn other_changes_of_structure_do_not(side: Side) {
 
 async fn a_slot_that_is_gone_is_not_armed(side: Side) {
     let stream = Stream::new(side, "gone", TABLE, &["t"]).await;
-    let name = format!("switchback_{}", stream.request.stream);
+    let name = stream.slot();
     let mut capture = stream.capture(&stream.armed.position).await;
     stream
         .execute(&format!(
@@ -112,7 +112,7 @@ async fn a_slot_that_is_gone_is_not_armed(side: Side) {
     stream.execute(&format!("SELECT pg_create_logical_replication_slot('{name}', 'pgoutput')")).await;
     let error = stream.try_capture(&stream.armed.position).await.err().expect("a refusal");
     assert_eq!(fault(&error), CaptureFault::Ahead);
-    stream.execute(&format!("DROP PUBLICATION \"{name}\"")).await;
+    stream.execute(&format!("DROP PUBLICATION \"{}\"", stream.publication())).await;
     let error = stream.try_capture(&stream.armed.position).await.err().expect("a refusal");
     assert_eq!(fault(&error), CaptureFault::NotArmed);
     stream.done().await;
@@ -121,7 +121,7 @@ async fn a_slot_that_is_gone_is_not_armed(side: Side) {
 async fn a_slot_that_was_told_more_is_ahead(side: Side) {
     let stream = Stream::new(side, "ahead", TABLE, &["t"]).await;
     stream.execute("INSERT INTO t VALUES (1, 'a', 1)").await;
-    let name = format!("switchback_{}", stream.request.stream);
+    let name = stream.slot();
     stream.execute(&format!("SELECT pg_replication_slot_advance('{name}', pg_current_wal_flush_lsn())")).await;
     let error = stream.try_capture(&stream.armed.position).await.err().expect("a refusal");
     assert_eq!(fault(&error), CaptureFault::Ahead, "{}", chain(&error));
@@ -148,7 +148,7 @@ async fn another_incarnation_is_refused(side: Side) {
 
 async fn a_terminated_stream_can_be_resumed(side: Side) {
     let stream = Stream::new(side, "terminated", TABLE, &["t"]).await;
-    let name = format!("switchback_{}", stream.request.stream);
+    let name = stream.slot();
     let mut capture = stream.capture(&stream.armed.position).await;
     stream.execute("INSERT INTO t VALUES (1, 'a', 1)").await;
     let first = until(&mut capture, stream.end().await).await;
@@ -184,7 +184,7 @@ async fn a_second_reader_takes_over(side: Side) {
 async fn a_table_taken_out_of_the_publication_is_missed(side: Side) {
     let stream =
         Stream::new(side, "taken", &format!("{TABLE}; CREATE TABLE u (id int PRIMARY KEY)"), &["t", "u"]).await;
-    let name = format!("switchback_{}", stream.request.stream);
+    let name = stream.publication();
     stream.execute(&format!("ALTER PUBLICATION \"{name}\" SET (publish = 'insert')")).await;
     let error = stream.try_capture(&stream.armed.position).await.err().expect("a refusal");
     assert_eq!(fault(&error), CaptureFault::Unfaithful);
