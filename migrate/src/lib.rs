@@ -1,3 +1,8 @@
 //! The forward move: precheck → structure → load → follow.
 //!
-//! Nothing of it is built yet; no command of the tool leads here.
+//! - [`load`]: all rows, from a state of the source at a place in its log, and the
+//!   hand-over to the stream that follows.
+//!
+//! No command of the tool leads here yet.
+
+pub mod load;

@@ -58,6 +58,7 @@
 //!   [`held`]: what waits behind them; [`replay`]: making them after all;
 //!   [`export`]: keeping them elsewhere.
 //! - [`doings`]: tables of the sink that would do something by themselves.
+//! - [`copying`]: what a load needs that goes before a stream.
 //! - [`stream`]: the three at work, heartbeats, status; [`patient`]: no end is
 //!   waited for without end.
 //!
@@ -73,6 +74,8 @@ mod careful;
 #[cfg(feature = "run")]
 mod codec;
 mod conflict;
+#[cfg(feature = "run")]
+mod copying;
 #[cfg(feature = "run")]
 mod dead_letters;
 #[cfg(feature = "run")]
@@ -109,6 +112,8 @@ mod stream;
 mod transaction;
 
 pub use conflict::{Conflict, ConflictClass, Policies, Policy};
+#[cfg(feature = "run")]
+pub use copying::TableMap;
 #[cfg(feature = "run")]
 pub use error::{Error, Result};
 #[cfg(feature = "run")]

@@ -37,4 +37,4 @@ pub(crate) use literal::quoted;
 pub use lookup::finds_by_literal;
 pub use mysql::in_own_charset;
 pub use name::{name, table};
-pub(crate) use postgres::{POSTGRES_DOMAIN, postgres_base, postgres_base_of};
+pub(crate) use postgres::{POSTGRES_DOMAIN, postgres_base, postgres_base_of, postgres_copied};

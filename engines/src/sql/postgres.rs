@@ -31,6 +31,19 @@ pub(super) fn literal(column: &Column, value: &Value<'_>) -> String {
     }
 }
 
+/// The text that a column reads as the value, without the help of a cast; `None`
+/// where only [`literal`] can say it.
+pub(crate) fn postgres_copied(column: &Column, value: &Value<'_>) -> Option<String> {
+    let base = postgres_base(column);
+    if base == "money" || base == "money[]" {
+        return None;
+    }
+    match column.logical {
+        Some(Logical::Int { bits, unsigned }) if !is_integer_of(value, bits, unsigned) => None,
+        _ => Some(postgres_text(column, value)),
+    }
+}
+
 fn is_integer_of(value: &Value<'_>, bits: u8, unsigned: bool) -> bool {
     let value = match value {
         Value::Bool(_) => return true,
