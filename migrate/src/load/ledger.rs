@@ -63,11 +63,15 @@ pub(super) struct Ledger {
     stream: StreamName,
     /// 0 until it was claimed.
     epoch: i64,
+    /// Under which epochs this process may find what it has claimed: the answer to a
+    /// claim may be lost, and then it is the one before it or the one it made. Any
+    /// other is that of a process which has taken the load over since.
+    claims: Option<[i64; 2]>,
 }
 
 impl Ledger {
     pub(super) fn new(sink: &ServerInfo, stream: &StreamName) -> Self {
-        Self { engine: sink.engine, stream: stream.clone(), epoch: 0 }
+        Self { engine: sink.engine, stream: stream.clone(), epoch: 0, claims: None }
     }
 
     pub(super) fn begin(&self) -> String {
@@ -92,12 +96,31 @@ impl Ledger {
         for statement in own::create(self.engine) {
             writer.run(&[statement]).await?;
         }
+        self.end_others(writer).await?;
         let claimed = self.try_claim(writer).await;
         if claimed.is_err() {
             // What fails now failed for the reason that is reported.
             let _ = writer.run(&["ROLLBACK".to_owned()]).await;
         }
         claimed
+    }
+
+    /// Ends the sessions of a process that was stopped. Those that wait for a
+    /// statement end by their own time-outs, but a `COPY` waits for its client for
+    /// ever, and keeps its range locked meanwhile. Whoever runs is fenced out anyway.
+    async fn end_others(&self, writer: &mut dyn Writer) -> Result<()> {
+        match self.engine {
+            Engine::Postgres => {
+                let name = text(self.engine, &application_name(&self.stream));
+                let end = format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = {name} \
+                     AND datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+                );
+                writer.run(&[end]).await?;
+                Ok(())
+            }
+            Engine::MySql | Engine::Sqlite | Engine::SqlServer | Engine::MongoDb => Ok(()),
+        }
     }
 
     async fn try_claim(&mut self, writer: &mut dyn Writer) -> Result<Option<Stage>> {
@@ -109,7 +132,15 @@ impl Ledger {
         );
         let outcomes = self.locking(writer, &[self.begin(), select]).await?;
         let row = outcomes.into_iter().nth(1).and_then(|outcome| outcome.rows.into_iter().next());
-        let epoch = after(self.epoch);
+        let found = match &row {
+            Some(row) => row.first().cloned().flatten().and_then(|epoch| epoch.parse().ok()).unwrap_or(0),
+            None => 0,
+        };
+        if self.claims.is_some_and(|claims| !claims.contains(&found)) {
+            return Err(self.fenced());
+        }
+        let epoch = after(found);
+        self.claims = Some([found, epoch]);
         let stage = match row {
             None => {
                 let stream = text(self.engine, self.stream.as_str());
@@ -140,6 +171,7 @@ impl Ledger {
         };
         self.locking(writer, &["COMMIT".to_owned()]).await?;
         self.epoch = epoch;
+        self.claims = Some([epoch; 2]);
         Ok(stage)
     }
 
@@ -290,6 +322,11 @@ impl Ledger {
             self.ours()
         )
     }
+}
+
+/// By which a session of the load is known at the sink.
+pub(super) fn application_name(stream: &StreamName) -> String {
+    format!("switchback load {stream}")
 }
 
 /// An epoch that nobody else would take: see the stream's own.

@@ -172,7 +172,7 @@ impl Load {
 
     fn options(&self) -> WriterOptions {
         WriterOptions {
-            application_name: format!("switchback load {}", self.stream.spec().name),
+            application_name: ledger::application_name(&self.stream.spec().name),
             lock_timeout: self.settings.lock_timeout,
             idle_timeout: self.settings.idle_timeout,
         }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use switchback_engines::StreamName;
+use switchback_engines::{Endpoint, StreamName};
 use switchback_fixtures::Side;
 use switchback_migrate::load::{Load, Settings};
 use switchback_replicate::{Spec, Stream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::end::{End, On};
+use crate::harness::end::{End, On, open};
 use crate::harness::shop;
 use crate::harness::stage::all_pairs;
 
@@ -66,10 +66,18 @@ pub(crate) async fn stocked(from: On, to: On) -> (End, End) {
 }
 
 pub(crate) async fn stream(origin: &End, sink: &End) -> Stream {
-    let tables = all_pairs(&origin.endpoint, &sink.endpoint).await;
+    of_all(Arc::clone(&origin.endpoint), Arc::clone(&sink.endpoint)).await
+}
+
+pub(crate) async fn stream_between(origin: &str, sink: &str) -> Arc<Stream> {
+    Arc::new(of_all(open(origin).await, open(sink).await).await)
+}
+
+async fn of_all(origin: Arc<dyn Endpoint>, sink: Arc<dyn Endpoint>) -> Stream {
+    let tables = all_pairs(&origin, &sink).await;
     let settings = switchback_replicate::Settings::default();
     let spec = Spec { name: StreamName::new("forward").unwrap(), opposite: None, tables, settings };
-    Stream::new(origin.endpoint.clone(), sink.endpoint.clone(), spec).unwrap_or_else(|e| panic!("{e:?}"))
+    Stream::new(origin, sink, spec).unwrap_or_else(|e| panic!("{e:?}"))
 }
 
 /// Small ranges, so that there are many boundaries to be killed at.
