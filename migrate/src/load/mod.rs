@@ -201,6 +201,9 @@ impl Load {
             stage => self.arm(writer, ledger, stage.is_some()).await?,
         };
         let shop = self.open(writer, ledger).await?;
+        if !self.settings.follow {
+            self.begin_again(writer, &shop).await?;
+        }
         let ranges = ledger.ranges(writer).await?;
         self.tell(progress, &shop, &ranges);
         let loading = self.load(writer, &shop, &incarnation, progress);
@@ -281,12 +284,7 @@ impl Load {
     ) -> Result<()> {
         let phase = |phase| progress.send_modify(|progress| progress.phase = phase);
         let ranges = shop.ledger.ranges(writer).await?;
-        let mut touched = if self.settings.follow {
-            mend::touched(shop, &ranges, incarnation).await?
-        } else {
-            self.begin_again(writer, shop, &ranges).await?;
-            touched::Touched::default()
-        };
+        let mut touched = mend::touched(shop, &ranges, incarnation).await?;
         if !touched.is_empty() {
             phase(Phase::Mending);
             mend::clear(shop, writer, &mut touched).await?;
@@ -312,7 +310,8 @@ impl Load {
     }
 
     /// Without a log there is nothing to mend by.
-    async fn begin_again(&self, writer: &mut dyn Writer, shop: &Shop, ranges: &[Range]) -> Result<()> {
+    async fn begin_again(&self, writer: &mut dyn Writer, shop: &Shop) -> Result<()> {
+        let ranges = shop.ledger.ranges(writer).await?;
         for job in &shop.jobs {
             if ranges.iter().any(|range| range.table == job.numbered && range.loaded.is_some()) {
                 mend::empty(shop, writer, job).await?;

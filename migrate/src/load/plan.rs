@@ -14,6 +14,8 @@ use super::ledger::{Ledger, Numbered, Range};
 
 /// More cuts than this cost more than they gain.
 const RANGES_MAX: u64 = 20_000;
+/// Tables whose cuts are written down together.
+const TABLES_AT_ONCE: usize = 64;
 
 /// One table to load.
 #[derive(Debug, Clone)]
@@ -81,20 +83,29 @@ pub(super) async fn cut(
     known: &[Range],
     range_bytes: u64,
 ) -> Result<()> {
-    for job in jobs.iter().filter(|job| !known.iter().any(|range| range.table == job.numbered)) {
-        refuse_rows(stream.sink().info().engine, writer, job).await?;
-        let table = job.map.origin();
-        let mut ranges = Vec::new();
-        let mut lower = None;
-        if !job.key.is_empty() {
-            for boundary in stream.origin().split_keys(table, &job.key, rows_per_range(job, range_bytes)).await? {
-                ranges.push(KeyRange { lower: lower.replace(boundary.clone()), upper: Some(boundary) });
-            }
+    let uncut: Vec<&Job> = jobs.iter().filter(|job| !known.iter().any(|range| range.table == job.numbered)).collect();
+    for some in uncut.chunks(TABLES_AT_ONCE) {
+        refuse_rows(stream.sink().info().engine, writer, some).await?;
+        let mut statements = Vec::new();
+        for job in some {
+            statements.extend(ledger.add(&job.numbered, &ranges(stream, job, range_bytes).await?));
         }
-        ranges.push(KeyRange { lower, upper: None });
-        ledger.change(writer, ledger.add(&job.numbered, &ranges)).await?;
+        ledger.change(writer, statements).await?;
     }
     Ok(())
+}
+
+async fn ranges(stream: &Stream, job: &Job, range_bytes: u64) -> Result<Vec<KeyRange>> {
+    let mut ranges = Vec::new();
+    let mut lower = None;
+    if !job.key.is_empty() {
+        let rows = rows_per_range(job, range_bytes);
+        for boundary in stream.origin().split_keys(job.map.origin(), &job.key, rows).await? {
+            ranges.push(KeyRange { lower: lower.replace(boundary.clone()), upper: Some(boundary) });
+        }
+    }
+    ranges.push(KeyRange { lower, upper: None });
+    Ok(ranges)
 }
 
 fn rows_per_range(job: &Job, range_bytes: u64) -> u64 {
@@ -104,11 +115,12 @@ fn rows_per_range(job: &Job, range_bytes: u64) -> u64 {
 }
 
 /// Rows that are there before the first was loaded would be taken for ours.
-async fn refuse_rows(sink: Engine, writer: &mut dyn Writer, job: &Job) -> Result<()> {
-    let select = format!("SELECT 1 FROM {} LIMIT 1", sql::table(sink, &job.map.sink().name));
-    let found = writer.run(&[select]).await?;
-    if found.first().is_some_and(|outcome| !outcome.rows.is_empty()) {
-        return Err(Error::NotEmpty { table: job.sink_name() });
+async fn refuse_rows(sink: Engine, writer: &mut dyn Writer, jobs: &[&Job]) -> Result<()> {
+    let select = |job: &&Job| format!("SELECT 1 FROM {} LIMIT 1", sql::table(sink, &job.map.sink().name));
+    let selects: Vec<String> = jobs.iter().map(select).collect();
+    let found = writer.run(&selects).await?;
+    match jobs.iter().zip(found).find(|(_, outcome)| !outcome.rows.is_empty()) {
+        None => Ok(()),
+        Some((job, _)) => Err(Error::NotEmpty { table: job.sink_name() }),
     }
-    Ok(())
 }

@@ -11,4 +11,6 @@ mod flows;
 #[allow(dead_code, clippy::print_stdout, reason = "the harness is for the streams' tests, which use all of it")]
 mod harness;
 mod kills;
+mod snapshots;
 mod stock;
+mod values;
