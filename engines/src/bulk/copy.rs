@@ -1,68 +1,27 @@
-//! Rows as the text that PostgreSQL's `COPY … FROM STDIN` reads.
-//!
-//! Text and not binary for values that come from elsewhere: the same text that a
-//! literal of the value holds, so both ways into a column mean the same value,
-//! and the server checks it against the column as it checks a literal.
+//! `COPY … FROM STDIN`, of PostgreSQL.
 
 use crate::engine::Engine;
 use crate::sql;
 use crate::table::{Column, Table};
-use crate::value::Value;
 
-/// The statement that reads what [`copy_row`] writes, or with `binary` what the
-/// engine's own `COPY … TO` writes.
+/// The statement that reads what [`super::text_row`] writes, or with `binary` what
+/// the engine's own `COPY … TO` writes.
 #[must_use]
 pub fn copy_statement(table: &Table, columns: &[usize], binary: bool) -> String {
-    let names: Vec<String> = columns
-        .iter()
-        .filter_map(|&i| table.columns.get(i))
-        .map(|column| sql::name(Engine::Postgres, &column.name))
-        .collect();
+    let quoted = |column: &Column| sql::name(Engine::Postgres, &column.name);
+    let names: Vec<String> = columns.iter().filter_map(|&i| table.columns.get(i)).map(quoted).collect();
     let format = if binary { "binary" } else { "text" };
     let name = sql::table(Engine::Postgres, &table.name);
     format!("COPY {name} ({}) FROM STDIN (FORMAT {format})", names.join(", "))
 }
 
-/// Appends a row. `false`, and nothing is appended, where a value's literal is
-/// more than its text, so that only a statement can say it.
-pub fn copy_row<'v>(cells: impl IntoIterator<Item = (&'v Column, &'v Value<'static>)>, out: &mut Vec<u8>) -> bool {
-    let start = out.len();
-    for (i, (column, value)) in cells.into_iter().enumerate() {
-        if i > 0 {
-            out.push(b'\t');
-        }
-        if value.is_null() {
-            out.extend_from_slice(b"\\N");
-            continue;
-        }
-        match sql::postgres_copied(column, value) {
-            Some(text) => escape(&text, out),
-            None => {
-                out.truncate(start);
-                return false;
-            }
-        }
-    }
-    out.push(b'\n');
-    true
-}
-
-fn escape(text: &str, out: &mut Vec<u8>) {
-    for &byte in text.as_bytes() {
-        match byte {
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            other => out.push(other),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::bulk::text_row;
     use crate::table::Logical;
+    use crate::value::Value;
+
+    use super::*;
 
     fn column(native: &str, logical: Logical) -> Column {
         Column {
@@ -81,7 +40,7 @@ mod tests {
         let values =
             [Value::Text("a\tb\\N\n\r".into()), Value::Null, Value::Text("\\.".into()), Value::Text("".into())];
         let mut out = Vec::new();
-        assert!(copy_row(values.iter().map(|v| (&text, v)), &mut out));
+        assert!(text_row(Engine::Postgres, values.iter().map(|v| (&text, v)), &mut out));
         assert_eq!(String::from_utf8(out).unwrap(), "a\\tb\\\\N\\n\\r\t\\N\t\\\\.\t\n");
     }
 
@@ -90,7 +49,7 @@ mod tests {
         let money = column("money", Logical::Decimal { precision: Some(19), scale: 2 });
         let value = Value::Decimal(crate::Decimal::Small { coefficient: 110, scale: 2 });
         let mut out = b"before".to_vec();
-        assert!(!copy_row([(&money, &value)], &mut out));
+        assert!(!text_row(Engine::Postgres, [(&money, &value)], &mut out));
         assert_eq!(out, b"before");
     }
 }

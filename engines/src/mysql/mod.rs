@@ -138,7 +138,7 @@ impl Endpoint for MySql {
     }
 
     async fn loader(&self, options: &WriterOptions) -> Result<Loader> {
-        Ok(Loader::Statements(self.writer(options).await?))
+        write::Session::open_bulk(&self.pool, self.info.flavor, options).await
     }
 
     fn has_reached(&self, position: &Position, goal: &Position) -> Option<bool> {

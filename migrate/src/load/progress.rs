@@ -82,6 +82,13 @@ impl Counters {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// It was rolled back.
+    pub(super) fn undone(&self, rows: u64, bytes: u64) {
+        self.rows.fetch_sub(rows, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.alive();
+    }
+
     pub(super) fn range_done(&self) {
         self.ranges.fetch_add(1, Ordering::Relaxed);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use switchback_engines::bulk::copy_row;
+use switchback_engines::bulk::{takes_text, text_row};
 use switchback_engines::sql::change;
 use switchback_engines::{Column, DecodeRows, Engine, Flavor, KeyValues, OwnedValue, RawBatch, Value};
 use switchback_replicate::Stream;
@@ -20,7 +20,7 @@ const STATEMENT_ROWS: usize = 1_000;
 pub(super) enum Way {
     /// As the bytes that the source sent.
     AsSent,
-    /// As text for the sink's `COPY`.
+    /// As text for the sink's `COPY` or `LOAD DATA`.
     Copied,
     /// By statements that insert several.
     Inserted,
@@ -29,12 +29,10 @@ pub(super) enum Way {
 impl Way {
     /// `bulk`: whether the sink's session takes a bulk form at all.
     pub(super) fn of(job: &Job, sink: Engine, bulk: bool) -> Self {
-        // Its text means another amount on a server with another currency.
-        let is_money = |column: &Column| column.native.starts_with("money");
-        let mut columns = job.map.sink_columns().iter().filter_map(|&i| job.map.sink().columns.get(i));
+        let columns = job.map.sink_columns().iter().filter_map(|&i| job.map.sink().columns.get(i));
         match sink {
             Engine::Postgres if bulk && job.passes => Self::AsSent,
-            Engine::Postgres if bulk && !columns.any(is_money) => Self::Copied,
+            _ if bulk && takes_text(sink, columns) => Self::Copied,
             Engine::Postgres | Engine::MySql | Engine::Sqlite | Engine::SqlServer | Engine::MongoDb => Self::Inserted,
         }
     }
@@ -92,14 +90,14 @@ impl<'j> Converter<'j> {
         self.key_text(row)
     }
 
-    /// A batch as text for `COPY`, and its number of rows.
+    /// A batch as text for the sink's bulk form, and its number of rows.
     pub(super) fn copied(&self, batch: &RawBatch) -> Result<(Vec<u8>, u64)> {
         let columns: Vec<&Column> = self.columns().collect();
         let mut bytes = Vec::with_capacity(batch.bytes.len());
         let mut count = 0;
         self.rows(batch, |row| {
             count += 1;
-            if copy_row(columns.iter().copied().zip(&row), &mut bytes) {
+            if text_row(self.engine, columns.iter().copied().zip(&row), &mut bytes) {
                 return Ok(());
             }
             // `fit` lets no value through that the column's text does not say.

@@ -17,6 +17,17 @@ impl Throttle {
         Self { bytes_per_second, busy_until: Mutex::new(None) }
     }
 
+    /// So that a slow pace is no silence that a server takes for an end.
+    pub(super) fn pieces(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
+        match self.bytes_per_second {
+            None => vec![bytes],
+            Some(pace) => {
+                let len = usize::try_from(pace).unwrap_or(usize::MAX).clamp(1 << 10, 256 << 10);
+                bytes.chunks(len).map(<[u8]>::to_vec).collect()
+            }
+        }
+    }
+
     /// Waits until so many bytes more may go.
     pub(super) async fn pass(&self, bytes: u64) {
         let Some(pace) = self.bytes_per_second else { return };

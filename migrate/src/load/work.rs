@@ -7,9 +7,10 @@
 //! sink.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use switchback_engines::bulk::{Bulk, Feed, Loader, copy_statement};
+use switchback_engines::bulk::{Bulk, Feed, Loader, copy_statement, text_statement};
 use switchback_engines::{
     Form, KeyRange, KeyValues, RawBatch, ReadRequest, Scope, ServerInfo, StatementFailed, Taken, WriterOptions,
 };
@@ -126,21 +127,35 @@ impl Shop {
     }
 
     async fn load_range(&self, loader: &mut Loader, job: &Job, range: &Range) -> Result<()> {
-        let Err(failed) = self.try_range(loader, job, range).await else {
-            self.counters.range_done();
-            return Ok(());
-        };
-        // The first error is the one to tell.
-        let rolled_back = loader.writer().run(&["ROLLBACK".to_owned()]).await;
-        match failed {
-            Failed::Other(error) => Err(error),
-            Failed::Refused(failed) if rolled_back.is_err() => Err(failed.error.into()),
-            Failed::Refused(failed) => Err(self.culprit(loader, job, range, failed).await),
+        let mut way = Way::of(job, self.sink().engine, matches!(loader, Loader::Bulk(_)));
+        loop {
+            let attempt = Attempt::new(&self.counters);
+            let Err(failed) = self.try_range(loader, job, range, way, &attempt).await else {
+                self.counters.range_done();
+                return Ok(());
+            };
+            attempt.undo();
+            // The first error is the one to tell.
+            let rolled_back = loader.writer().run(&["ROLLBACK".to_owned()]).await;
+            match failed {
+                Failed::Other(error) => return Err(error),
+                Failed::Refused(failed) if rolled_back.is_err() => return Err(failed.error.into()),
+                // What statements make of the same rows counts: a bulk form may be
+                // pickier, and says nothing of the row.
+                Failed::Refused(_) if way == Way::Copied => way = Way::Inserted,
+                Failed::Refused(failed) => return Err(self.culprit(loader, job, range, failed).await),
+            }
         }
     }
 
-    async fn try_range(&self, loader: &mut Loader, job: &Job, range: &Range) -> Result<(), Failed> {
-        let way = Way::of(job, self.sink().engine, matches!(loader, Loader::Bulk(_)));
+    async fn try_range(
+        &self,
+        loader: &mut Loader,
+        job: &Job,
+        range: &Range,
+        way: Way,
+        attempt: &Attempt<'_>,
+    ) -> Result<(), Failed> {
         let form = if way == Way::AsSent { Form::AsStored } else { Form::Decoded };
         let mut reading = self.read(job, Part::Range(range.bounds.clone()), form);
         reading.wait().await;
@@ -155,9 +170,9 @@ impl Shop {
         let converter = Converter::new(&self.stream, job)?;
         let moved = match (&mut *loader, way) {
             (Loader::Bulk(bulk), Way::AsSent | Way::Copied) => {
-                self.feed(bulk.as_mut(), &converter, reading, way).await?
+                self.feed(bulk.as_mut(), &converter, reading, way, attempt).await?
             }
-            (loader, _) => self.insert(loader, &converter, reading).await?,
+            (loader, _) => self.insert(loader, &converter, reading, attempt).await?,
         };
         reached("after-rows");
         let counted = loader.writer().run(&[self.ledger.count(range, moved.rows, moved.bytes)]).await?;
@@ -176,9 +191,16 @@ impl Shop {
         converter: &Converter<'_>,
         mut reading: Reading,
         way: Way,
+        attempt: &Attempt<'_>,
     ) -> Result<Moved, Failed> {
         let job = converter.job;
-        let statement = copy_statement(job.map.sink(), job.map.sink_columns(), way == Way::AsSent);
+        let statement = match way {
+            Way::AsSent => Some(copy_statement(job.map.sink(), job.map.sink_columns(), true)),
+            Way::Copied => text_statement(self.sink().engine, job.map.sink(), job.map.sink_columns()),
+            Way::Inserted => None,
+        };
+        let none = || Error::State { what: format!("the way into `{}`", job.sink_name()) };
+        let statement = statement.ok_or_else(none)?;
         let (sender, mut pieces) = mpsc::channel(1);
         let feeding = async move {
             let fed = bulk.feed(&statement, &mut pieces).await;
@@ -198,9 +220,11 @@ impl Shop {
                     Way::Copied | Way::Inserted => converter.copied(&batch)?,
                 };
                 let len = bytes.len() as u64;
-                self.throttle.pass(len).await;
-                send(bytes).await?;
-                self.counters.moved(rows, len);
+                for piece in self.throttle.pieces(bytes) {
+                    self.throttle.pass(piece.len() as u64).await;
+                    send(piece).await?;
+                }
+                attempt.moved(rows, len);
                 moved.rows += rows;
                 moved.bytes += len;
                 reached("mid-rows");
@@ -226,6 +250,7 @@ impl Shop {
         loader: &mut Loader,
         converter: &Converter<'_>,
         mut reading: Reading,
+        attempt: &Attempt<'_>,
     ) -> Result<Moved, Failed> {
         let mut moved = Moved::default();
         while let Some(batch) = reading.next().await {
@@ -238,7 +263,7 @@ impl Shop {
                     let table = converter.job.sink_name();
                     return Err(Error::Count { table, read: statement.rows, written }.into());
                 }
-                self.counters.moved(statement.rows, len);
+                attempt.moved(statement.rows, len);
                 moved.rows += statement.rows;
                 moved.bytes += len;
                 reached("mid-rows");
@@ -277,6 +302,29 @@ impl Shop {
             self.counters.alive();
         }
         Ok(None)
+    }
+}
+
+/// What is counted of a range before it is committed.
+struct Attempt<'c> {
+    counters: &'c Counters,
+    rows: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl<'c> Attempt<'c> {
+    fn new(counters: &'c Counters) -> Self {
+        Self { counters, rows: AtomicU64::new(0), bytes: AtomicU64::new(0) }
+    }
+
+    fn moved(&self, rows: u64, bytes: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.counters.moved(rows, bytes);
+    }
+
+    fn undo(&self) {
+        self.counters.undone(self.rows.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
     }
 }
 

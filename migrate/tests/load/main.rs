@@ -6,6 +6,7 @@
 #![expect(clippy::print_stderr, reason = "tests say how far they are")]
 
 mod child;
+mod corners;
 mod flows;
 #[path = "../../../replicate/tests/harness/mod.rs"]
 #[allow(dead_code, clippy::print_stdout, reason = "the harness is for the streams' tests, which use all of it")]
