@@ -403,11 +403,12 @@ impl Gathering {
             Item::OwnDropped => self.batch.own_dropped += 1,
             Item::Transaction(transaction) => {
                 let settings = &spec.settings;
-                let alone = matches!(transaction.changes, Changes::Spilled(_));
+                let is_spilled = |t: &Transaction| matches!(t.changes, Changes::Spilled(_));
                 let full = self.transactions.len() >= settings.group_transactions
                     || self.bytes.saturating_add(transaction.bytes) > settings.group_bytes;
-                let behind_alone = self.transactions.iter().any(|t| matches!(t.changes, Changes::Spilled(_)));
-                if !self.transactions.is_empty() && (alone || full || behind_alone) {
+                // One that is on disk is alone.
+                let alone = is_spilled(&transaction) || self.transactions.first().is_some_and(is_spilled);
+                if !self.transactions.is_empty() && (alone || full) {
                     return Some(Item::Transaction(transaction));
                 }
                 self.bytes += transaction.bytes;
