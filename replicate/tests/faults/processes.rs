@@ -10,7 +10,6 @@ use switchback_fixtures::Family;
 use super::{ends, servers, under_load};
 use crate::harness::child::{Child, settings};
 use crate::harness::end::{End, On, ask};
-use crate::harness::shop;
 use crate::harness::stage::{PATIENCE, Running, shops, stream};
 
 /// Where a process is stopped: with a transaction open, with one that is
