@@ -43,7 +43,7 @@ pub enum Error {
         table: String,
         key: String,
         #[source]
-        source: switchback_engines::Error,
+        source: Box<switchback_engines::Error>,
     },
 
     /// Rows that were not put there by this load.

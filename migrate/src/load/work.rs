@@ -279,7 +279,7 @@ impl Shop {
         let found = self.find_culprit(loader, job, range).await;
         let _ = loader.writer().run(&["ROLLBACK".to_owned()]).await;
         let key = found.ok().flatten().unwrap_or_else(|| "(not found again)".to_owned());
-        Error::Refused { table: job.sink_name(), key, source: failed.error }
+        Error::Refused { table: job.sink_name(), key, source: Box::new(failed.error) }
     }
 
     async fn find_culprit(&self, loader: &mut Loader, job: &Job, range: &Range) -> Result<Option<String>> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use switchback_engines::{Endpoint, StreamName};
+use switchback_engines::{Endpoint, Engine, StreamName};
 use switchback_fixtures::Side;
 use switchback_migrate::load::{Load, Settings};
 use switchback_replicate::{Spec, Stream};
@@ -105,7 +105,9 @@ impl Clerk {
             let mut done = 0;
             let mut next = 1_000_000;
             while !until.is_cancelled() {
-                let mut statements = vec![shop::begin(session.engine()).to_owned()];
+                // A write lock that is taken late may be refused.
+                let begin = if session.engine() == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
+                let mut statements = vec![begin.to_owned()];
                 statements.extend(changes(&mut random, &mut next));
                 statements.push("COMMIT".to_owned());
                 match writer.run(&statements).await {
