@@ -204,3 +204,64 @@ impl Batches<'_> {
         Ok(next.map(|(key, present)| (key.clone(), *present)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn packed(n: i64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        pack(&Value::Int(n), &mut bytes);
+        bytes
+    }
+
+    fn all(touched: &mut Touched, table: usize) -> (BTreeSet<i64>, usize) {
+        let mut batches = touched.batches(table).unwrap();
+        let (mut keys, mut present) = (BTreeSet::new(), 0);
+        while let Some(batch) = batches.next().unwrap() {
+            assert!(batch.keys.len() <= KEYS_AT_ONCE);
+            present += batch.present_min;
+            for key in batch.keys {
+                let [Value::Int(n)] = key.as_slice() else { panic!("{key:?}") };
+                keys.insert(*n);
+            }
+        }
+        (keys, present)
+    }
+
+    #[test]
+    fn keys_beyond_memory_come_back_from_disk_each_time() {
+        let count = 400_000;
+        let mut touched = Touched::default();
+        for n in 0..count {
+            touched.pending.push((1, packed(n), true));
+            if n % 1_000 == 0 {
+                touched.settle().unwrap();
+            }
+        }
+        touched.settle().unwrap();
+        assert!(touched.bytes < MEMORY_BYTES && touched.keys[&1].file.is_some());
+        for _ in 0..2 {
+            let (keys, present) = all(&mut touched, 1);
+            // What was there at the end is not known of keys on disk.
+            assert_eq!((keys.len(), keys.last(), present), (400_000, Some(&(count - 1)), 0));
+        }
+        assert_eq!(touched.tables(), [1]);
+    }
+
+    #[test]
+    fn only_what_the_snapshot_has_counts() {
+        let mut touched = Touched::default();
+        touched.pending.extend([(0, packed(1), true), (0, packed(2), true), (0, packed(1), false)]);
+        touched.settle().unwrap();
+        touched.pending.push((0, packed(3), true));
+        touched.drop_pending();
+        touched.settle().unwrap();
+        let (keys, present) = all(&mut touched, 0);
+        assert_eq!((keys, present), ([1, 2].into(), 1));
+        touched.leave_out(&[0]);
+        assert!(touched.is_empty());
+    }
+}

@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
-use switchback_engines::{Change, Event, Form, ReadRequest, Scope, SnapshotRequest, Taken, Value};
+use switchback_engines::{
+    CaptureFault, Change, Endpoint, Error, Event, Form, ReadRequest, Scope, SnapshotRequest, StreamName, Taken, Value,
+};
 use switchback_fixtures::Side;
 use switchback_replicate::{Stream, TableMap};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::end::{End, On};
-use crate::stock::stream;
+use crate::harness::end::{End, On, open};
+use crate::stock::of_all;
 
 const READERS: usize = 3;
 
@@ -53,11 +55,31 @@ async fn next(stream: &Stream, taken: &Taken, incarnation: &str) -> i64 {
     }
 }
 
+/// An account that may follow the log, and keep nobody out.
+async fn without_reload(origin: &End) -> Arc<dyn Endpoint> {
+    let name = origin.endpoint.info().location.rsplit('/').next().unwrap().to_owned();
+    let user = format!("u{}", &name[name.len() - 12..]);
+    origin
+        .execute(&format!(
+            "CREATE USER '{user}'@'%' IDENTIFIED BY 'pw-1-Weak'; GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, TRIGGER \
+             ON `{name}`.* TO '{user}'@'%'; GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO '{user}'@'%'"
+        ))
+        .await;
+    let (_, place) = origin.url.split_once('@').unwrap();
+    open(&format!("mysql://{user}:pw-1-Weak@{place}")).await
+}
+
 async fn are_exact(on: On, rounds: usize) {
+    are_exact_for(on, rounds, false).await;
+}
+
+async fn are_exact_for(on: On, rounds: usize, is_limited: bool) {
     let script = if on == On::Sqlite { format!("PRAGMA journal_mode = WAL; {TABLE}") } else { TABLE.to_owned() };
     let origin = End::new(on, Side::Source, &script).await;
     let sink = End::new(On::Sqlite, Side::Target, TABLE).await;
-    let stream = Arc::new(stream(&origin, &sink).await);
+    let source = if is_limited { without_reload(&origin).await } else { Arc::clone(&origin.endpoint) };
+    let readers = if is_limited { 1 } else { READERS };
+    let stream = Arc::new(of_all(Arc::clone(&source), Arc::clone(&sink.endpoint)).await);
     stream.prepare().await.unwrap();
     let armed = stream.arm_origin().await.unwrap();
     let (home, session) = (CancellationToken::new(), origin.session());
@@ -74,8 +96,8 @@ async fn are_exact(on: On, rounds: usize) {
     let [map] = stream.table_maps().try_into().unwrap();
     for round in 0..rounds {
         let request = SnapshotRequest { stream: Some(stream.spec().name.clone()), readers: READERS };
-        let taken = origin.endpoint.snapshot(&request).await.unwrap_or_else(|e| panic!("{e:?}"));
-        assert_eq!(taken.snapshot.readers(), READERS);
+        let taken = source.snapshot(&request).await.unwrap_or_else(|e| panic!("{e:?}"));
+        assert_eq!(taken.snapshot.readers(), readers);
         let (a, b, c) =
             tokio::join!(seen(&stream, &taken, &map), seen(&stream, &taken, &map), seen(&stream, &taken, &map));
         assert_eq!((a, b), (b, c), "round {round}: the readers see different states");
@@ -107,4 +129,26 @@ async fn of_mariadb_are_exact() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_sqlite_are_exact() {
     are_exact(On::Sqlite, 15).await;
+}
+
+/// MariaDB says where a session's own snapshot is.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_mariadb_are_exact_where_nobody_may_be_kept_out() {
+    are_exact_for(On::MariaDb, 15, true).await;
+}
+
+/// MySQL does not, so it is refused, by the name of what is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_mysql_take_reload() {
+    let origin = End::new(On::MySql, Side::Source, TABLE).await;
+    let limited = without_reload(&origin).await;
+    let stream = StreamName::new("forward").unwrap();
+    let request = SnapshotRequest { stream: Some(stream), readers: READERS };
+    let error = limited.snapshot(&request).await.err().expect("it may not");
+    let is_denied = matches!(&error, Error::Capture { fault: CaptureFault::Denied, .. });
+    assert!(is_denied && error.to_string().contains("RELOAD"), "{error:?}");
+    // A state that nothing follows needs no place in the log.
+    let taken =
+        limited.snapshot(&SnapshotRequest { stream: None, ..request }).await.unwrap_or_else(|e| panic!("{e:?}"));
+    assert_eq!((taken.snapshot.readers(), taken.position), (1, None));
 }

@@ -73,7 +73,7 @@ pub(crate) async fn stream_between(origin: &str, sink: &str) -> Arc<Stream> {
     Arc::new(of_all(open(origin).await, open(sink).await).await)
 }
 
-async fn of_all(origin: Arc<dyn Endpoint>, sink: Arc<dyn Endpoint>) -> Stream {
+pub(crate) async fn of_all(origin: Arc<dyn Endpoint>, sink: Arc<dyn Endpoint>) -> Stream {
     let tables = all_pairs(&origin, &sink).await;
     let settings = switchback_replicate::Settings::default();
     let spec = Spec { name: StreamName::new("forward").unwrap(), opposite: None, tables, settings };
