@@ -54,6 +54,8 @@
 //! - [`net`], [`render`]: what a group of transactions comes to, and its statements.
 //! - [`apply`]: the protocol above; [`careful`]: one change at a time, where
 //!   something doesn't fit; [`conflict`]: what it is that doesn't.
+//! - [`shares`]: which transactions have nothing in common; [`parallel`]: these by
+//!   several sessions.
 //! - [`letter`]: a change that was put aside; [`dead_letters`]: the table of them;
 //!   [`held`]: what waits behind them; [`replay`]: making them after all;
 //!   [`export`]: keeping them elsewhere.
@@ -94,6 +96,8 @@ mod net;
 #[cfg(feature = "run")]
 mod own;
 #[cfg(feature = "run")]
+mod parallel;
+#[cfg(feature = "run")]
 mod patient;
 #[cfg(feature = "run")]
 mod plan;
@@ -103,6 +107,8 @@ mod progress;
 mod render;
 #[cfg(feature = "run")]
 mod replay;
+#[cfg(feature = "run")]
+mod shares;
 #[cfg(feature = "run")]
 mod spec;
 #[cfg(feature = "run")]

@@ -21,6 +21,7 @@ use super::stage::{self, PATIENCE};
 const ORIGIN: &str = "SWITCHBACK_CHILD_ORIGIN";
 const SINK: &str = "SWITCHBACK_CHILD_SINK";
 const NAME: &str = "SWITCHBACK_CHILD_STREAM";
+const SESSIONS: &str = "SWITCHBACK_CHILD_SESSIONS";
 const FAILPOINT: &str = "SWITCHBACK_FAILPOINT";
 
 /// How the process of a stream ends that was taken over by another one, and of
@@ -48,7 +49,13 @@ pub(crate) struct Child(tokio::process::Child);
 impl Child {
     /// Starts the stream `name`, which has been armed, between two ends.
     pub(crate) fn start(origin: &End, sink: &End, name: &str, failpoint: Option<&str>) -> Self {
-        let environment = [(ORIGIN, origin.url.as_str()), (SINK, &sink.url), (NAME, name)];
+        Self::start_with(origin, sink, name, failpoint, 1)
+    }
+
+    pub(crate) fn start_with(origin: &End, sink: &End, name: &str, failpoint: Option<&str>, sessions: usize) -> Self {
+        let sessions = sessions.to_string();
+        let environment =
+            [(ORIGIN, origin.url.as_str()), (SINK, &sink.url), (NAME, name), (SESSIONS, sessions.as_str())];
         Self::of("harness::child::the_stream", &environment, failpoint)
     }
 
@@ -161,7 +168,9 @@ pub(crate) async fn run_if_asked() {
     let tables = stage::pairs(&origin, &sink).await;
     let name = StreamName::new(&name).unwrap();
     let opposite = stage::opposite(name.as_str());
-    let stream = Stream::new(origin, sink, Spec { name, opposite, tables, settings: settings() }).unwrap();
+    let sessions = std::env::var(SESSIONS).ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let settings = Settings { sessions, ..settings() };
+    let stream = Stream::new(origin, sink, Spec { name, opposite, tables, settings }).unwrap();
     let (status, mut applied) = watch::channel(Status::default());
     tokio::spawn(async move {
         if applied.wait_for(|status| status.transactions > 0).await.is_ok() {
