@@ -343,6 +343,9 @@ fn spell(key: &KeyValues) -> String {
 
 fn unspell(text: &str) -> Option<KeyValues> {
     let digits = text.strip_prefix(VERSION)?.as_bytes();
+    if digits.len() % 2 != 0 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     let bytes: Vec<u8> = digits.chunks(2).map(byte).collect::<Option<_>>()?;
     Some(unpack_all(&bytes)?.into_iter().map(Value::into_owned).collect())

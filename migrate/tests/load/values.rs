@@ -108,13 +108,13 @@ async fn arrive(suite: &Suite, from: Dialect, to: Dialect) {
     eprintln!("{from:?} to {to:?}: {rows} values in {tables} tables");
 }
 
-const PAIRS: [(Dialect, Dialect); 6] = [
+/// Each way into each sink at least once; that others take the same ways is what the
+/// flows show.
+const PAIRS: [(Dialect, Dialect); 4] = [
     (Dialect::Postgres, Dialect::Postgres),
-    (Dialect::MariaDb, Dialect::MariaDb),
-    (Dialect::Sqlite, Dialect::Sqlite),
-    (Dialect::Postgres, Dialect::MariaDb),
     (Dialect::MySql, Dialect::Postgres),
-    (Dialect::Sqlite, Dialect::Postgres),
+    (Dialect::MariaDb, Dialect::MariaDb),
+    (Dialect::Postgres, Dialect::Sqlite),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
