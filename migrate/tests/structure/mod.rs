@@ -1,0 +1,7 @@
+//! Structures of sample databases, moved and read again.
+//!
+//! - [`place`]: databases for it.
+//! - [`postgres`]: from PostgreSQL to PostgreSQL.
+
+mod place;
+mod postgres;
