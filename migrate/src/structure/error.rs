@@ -22,7 +22,7 @@ pub enum StructureError {
         object: Object,
         verb: String,
         #[source]
-        source: EngineError,
+        source: Box<EngineError>,
     },
 
     #[error("{count} names are in the way on the target, the first of them: {first}; nothing was created")]

@@ -24,6 +24,7 @@
 
 mod error;
 mod look;
+mod mysql;
 mod options;
 mod plan;
 mod postgres;
@@ -51,6 +52,7 @@ pub async fn plan(
     let (from, to) = (source.info().engine, target.info().engine);
     let mut plan = match (from, to) {
         (Engine::Postgres, Engine::Postgres) => postgres::plan(source, url, target, options).await?,
+        (Engine::MySql, Engine::MySql) => mysql::plan(source, target, options).await?,
         _ => return Err(StructureError::NoWay { from, to }),
     };
     look::conflicts(target, options, &mut plan).await?;
@@ -67,6 +69,7 @@ pub async fn positions(source: &dyn Endpoint, target: &dyn Endpoint, options: &S
     let (from, to) = (source.info().engine, target.info().engine);
     match (from, to) {
         (Engine::Postgres, Engine::Postgres) => postgres::positions(source, options).await,
+        (Engine::MySql, Engine::MySql) => mysql::positions(source, target, options).await,
         _ => Err(StructureError::NoWay { from, to }),
     }
 }

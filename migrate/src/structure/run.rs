@@ -116,28 +116,28 @@ async fn is_there(writer: &mut dyn Writer, step: &Step) -> Result<bool> {
 }
 
 async fn one(writer: &mut dyn Writer, engine: Engine, step: &Step) -> Result<()> {
-    let statements = match engine {
-        Engine::Postgres | Engine::Sqlite => {
-            let ends = ["BEGIN".to_owned(), "COMMIT".to_owned()];
-            [&ends[..1], &step.statements, &ends[1..]].concat()
+    // In MySQL each by itself: of statements that travel together, the body of an
+    // event would have the joint to the next one as its last character.
+    let ends = ["BEGIN".to_owned(), "COMMIT".to_owned()];
+    let groups: Vec<Vec<String>> = match engine {
+        Engine::Postgres | Engine::Sqlite => vec![[&ends[..1], &step.statements, &ends[1..]].concat()],
+        Engine::MySql | Engine::SqlServer | Engine::MongoDb => {
+            step.statements.iter().map(|s| vec![s.clone()]).collect()
         }
-        Engine::MySql | Engine::SqlServer | Engine::MongoDb => step.statements.clone(),
     };
-    match writer.run(&statements).await {
-        Ok(_) => Ok(()),
-        Err(failed) => {
+    for statements in &groups {
+        // After a failure the session is dropped, and with it what was begun.
+        let ran = writer.run(statements).await;
+        ran.map_err(|failed| {
             let statement = statements.get(failed.index).cloned().unwrap_or_default();
-            // The first error is the one to tell, and the session ends with it.
-            if engine != Engine::MySql {
-                let _ = writer.run(&["ROLLBACK".to_owned()]).await;
-            }
-            Err(failure(step, &statement, failed))
-        }
+            failure(step, &statement, failed)
+        })?;
     }
+    Ok(())
 }
 
 fn failure(step: &Step, statement: &str, failed: StatementFailed) -> StructureError {
-    StructureError::Step { object: step.object.clone(), verb: verb(statement), source: failed.error }
+    StructureError::Step { object: step.object.clone(), verb: verb(statement), source: Box::new(failed.error) }
 }
 
 /// The words before the first name: no more than what kind of statement it is.

@@ -27,6 +27,10 @@ impl<'a> Token<'a> {
         }
     }
 
+    pub(super) fn to_text(&self) -> String {
+        self.text().to_owned()
+    }
+
     pub(super) fn is_word(self, word: &str) -> bool {
         matches!(self, Self::Word(w) if w.eq_ignore_ascii_case(word))
     }

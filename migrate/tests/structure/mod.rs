@@ -3,5 +3,6 @@
 //! - [`place`]: databases for it.
 //! - [`postgres`]: from PostgreSQL to PostgreSQL.
 
+mod mysql;
 mod place;
 mod postgres;
