@@ -30,6 +30,7 @@ mod plan;
 mod postgres;
 mod run;
 mod spell;
+mod sqlite;
 mod tokens;
 
 use switchback_engines::{DatabaseUrl, Endpoint, Engine};
@@ -53,6 +54,7 @@ pub async fn plan(
     let mut plan = match (from, to) {
         (Engine::Postgres, Engine::Postgres) => postgres::plan(source, url, target, options).await?,
         (Engine::MySql, Engine::MySql) => mysql::plan(source, target, options).await?,
+        (Engine::Sqlite, Engine::Sqlite) => sqlite::plan(source, options).await?,
         _ => return Err(StructureError::NoWay { from, to }),
     };
     look::conflicts(target, options, &mut plan).await?;
@@ -70,6 +72,7 @@ pub async fn positions(source: &dyn Endpoint, target: &dyn Endpoint, options: &S
     match (from, to) {
         (Engine::Postgres, Engine::Postgres) => postgres::positions(source, options).await,
         (Engine::MySql, Engine::MySql) => mysql::positions(source, target, options).await,
+        (Engine::Sqlite, Engine::Sqlite) => sqlite::positions(source, options).await,
         _ => Err(StructureError::NoWay { from, to }),
     }
 }

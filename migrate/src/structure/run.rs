@@ -116,14 +116,14 @@ async fn is_there(writer: &mut dyn Writer, step: &Step) -> Result<bool> {
 }
 
 async fn one(writer: &mut dyn Writer, engine: Engine, step: &Step) -> Result<()> {
-    // In MySQL each by itself: of statements that travel together, the body of an
-    // event would have the joint to the next one as its last character.
+    // Each by itself where the server keeps the text of a statement: of such as travel
+    // together, it would keep the joint to the next one too.
     let ends = ["BEGIN".to_owned(), "COMMIT".to_owned()];
+    let each = |statements: &[String]| statements.iter().map(|s| vec![s.clone()]).collect();
     let groups: Vec<Vec<String>> = match engine {
-        Engine::Postgres | Engine::Sqlite => vec![[&ends[..1], &step.statements, &ends[1..]].concat()],
-        Engine::MySql | Engine::SqlServer | Engine::MongoDb => {
-            step.statements.iter().map(|s| vec![s.clone()]).collect()
-        }
+        Engine::Postgres => vec![[&ends[..1], &step.statements, &ends[1..]].concat()],
+        Engine::Sqlite => each(&[&ends[..1], &step.statements, &ends[1..]].concat()),
+        Engine::MySql | Engine::SqlServer | Engine::MongoDb => each(&step.statements),
     };
     for statements in &groups {
         // After a failure the session is dropped, and with it what was begun.

@@ -1,8 +1,9 @@
 //! Structures of sample databases, moved and read again.
 //!
 //! - [`place`]: databases for it.
-//! - [`postgres`]: from PostgreSQL to PostgreSQL.
+//! - [`postgres`], [`mysql`], [`sqlite`]: within an engine.
 
 mod mysql;
 mod place;
 mod postgres;
+mod sqlite;
