@@ -9,7 +9,7 @@
 //! Between two servers of one engine the definitions are the engine's own:
 //! `pg_dump` for PostgreSQL, SHOW CREATE for MySQL and MariaDB, the schema table of
 //! SQLite. Across engines a model of tables is read and written in the other's
-//! words by one map of types, [`types`]; views, functions and triggers are not
+//! words by one map of types, [`cross::types`]; views, functions and triggers are not
 //! translated and are warned of.
 //!
 //! Invariants: nothing on the target is ever dropped or replaced; nothing of the
@@ -22,6 +22,7 @@
 //! - `tokens`, `spell`: SQL text.
 //! - `look`: what the target has already.
 
+pub mod cross;
 mod error;
 mod look;
 mod mysql;
@@ -55,6 +56,9 @@ pub async fn plan(
         (Engine::Postgres, Engine::Postgres) => postgres::plan(source, url, target, options).await?,
         (Engine::MySql, Engine::MySql) => mysql::plan(source, target, options).await?,
         (Engine::Sqlite, Engine::Sqlite) => sqlite::plan(source, options).await?,
+        (Engine::Postgres | Engine::MySql | Engine::Sqlite, Engine::Postgres | Engine::MySql | Engine::Sqlite) => {
+            cross::plan(source, target, options).await?
+        }
         _ => return Err(StructureError::NoWay { from, to }),
     };
     look::conflicts(target, options, &mut plan).await?;
@@ -73,6 +77,9 @@ pub async fn positions(source: &dyn Endpoint, target: &dyn Endpoint, options: &S
         (Engine::Postgres, Engine::Postgres) => postgres::positions(source, options).await,
         (Engine::MySql, Engine::MySql) => mysql::positions(source, target, options).await,
         (Engine::Sqlite, Engine::Sqlite) => sqlite::positions(source, options).await,
+        (Engine::Postgres | Engine::MySql | Engine::Sqlite, Engine::Postgres | Engine::MySql | Engine::Sqlite) => {
+            cross::positions(source, target, options).await
+        }
         _ => Err(StructureError::NoWay { from, to }),
     }
 }
