@@ -35,11 +35,14 @@ pub(super) async fn conflicts(
             Existing::Keep => plan.warn(object, "the target has something of this name, which is left as it is"),
         }
     }
-    same_names(plan);
+    if plan.source == plan.target {
+        same_names(plan);
+    }
     Ok(())
 }
 
-/// Two objects of one kind and name can come of renaming.
+/// Two objects of one kind and name can come of renaming. Between engines names are
+/// looked at when they are mapped.
 fn same_names(plan: &mut StructurePlan) {
     let named = |kind: Kind| matches!(kind, Kind::Table | Kind::View | Kind::MaterializedView | Kind::Sequence);
     let mut seen: HashSet<(&str, &Check)> = HashSet::new();

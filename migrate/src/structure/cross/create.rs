@@ -312,19 +312,20 @@ impl Writing<'_> {
         self.model.table(&key.parent).or_else(|| self.model.tables.iter().find(same).filter(|_| !by_case))
     }
 
-    /// Whether the columns' types may be tied: MySQL wants whole numbers of one width.
+    /// Whether the columns' types may be tied: MySQL wants whole numbers of one width,
+    /// PostgreSQL types that it can compare.
     fn alike(&self, table: &TableModel, parent: &TableModel, key: &ForeignKeyModel) -> bool {
-        let native =
-            |of: &TableModel, column: &str| of.column(column).and_then(|c| self.mapped(of, c)).map(|m| m.native);
-        let family = |native: Option<String>| {
-            native.map(|n| n.split('(').next().unwrap_or_default().replace("longtext", "varchar"))
+        let family = |of: &TableModel, column: &str| {
+            let native = of.column(column).and_then(|c| self.mapped(of, c)).map(|m| m.native)?;
+            let base = native.split('(').next().unwrap_or_default();
+            Some(match (self.to.engine, base) {
+                (Engine::Postgres, "smallint" | "integer" | "bigint") => "integer".to_owned(),
+                (Engine::Postgres, "text" | "character varying" | "character") => "text".to_owned(),
+                (_, base) => base.to_owned(),
+            })
         };
-        !self.is(Engine::MySql)
-            || key
-                .columns
-                .iter()
-                .zip(&key.parent_columns)
-                .all(|(a, b)| family(native(table, a)) == family(native(parent, b)))
+        let mut pairs = key.columns.iter().zip(&key.parent_columns);
+        self.is(Engine::Sqlite) || pairs.all(|(a, b)| family(table, a) == family(parent, b))
     }
 
     fn foreign_key(&self, key: &ForeignKeyModel) -> String {
@@ -375,7 +376,7 @@ impl Writing<'_> {
         let target = self.target(&table.name);
         let any = table.comment.is_some() || table.columns.iter().any(|c| c.comment.is_some());
         if engine == Engine::Sqlite && any {
-            plan.warn(Object::new(Kind::Comment, table.name.to_string()), "the target keeps no comments");
+            plan.warn(Object::new(Kind::Comment, table.shown.clone()), "the target keeps no comments");
         }
         if engine != Engine::Postgres {
             return;
@@ -415,5 +416,5 @@ impl Writing<'_> {
 }
 
 fn object(kind: Kind, table: &TableModel, part: &str) -> Object {
-    Object::new(kind, format!("{}.{part}", table.name))
+    Object::new(kind, format!("{}.{part}", table.shown))
 }

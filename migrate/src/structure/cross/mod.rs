@@ -89,7 +89,7 @@ async fn read(source: &dyn Endpoint, options: &StructureOptions, plan: &mut Stru
             continue;
         }
         if let Some(table) = source.describe(&name).await.map_err(StructureError::Source)? {
-            model.tables.push(model::TableModel::of(table));
+            model.tables.push(model::TableModel::of(source.info().engine, table));
         }
     }
     match source.info().engine {

@@ -1,6 +1,6 @@
 //! A table, whatever the engine.
 
-use switchback_engines::{Column, Table, TableRef};
+use switchback_engines::{Column, Engine, Table, TableRef};
 
 #[derive(Debug, Default)]
 pub(super) struct Model {
@@ -11,6 +11,8 @@ pub(super) struct Model {
 pub(super) struct TableModel {
     /// At the source.
     pub(super) name: TableRef,
+    /// The same for people: MySQL has only one schema to speak of.
+    pub(super) shown: String,
     pub(super) columns: Vec<ColumnModel>,
     /// Names of columns; empty where there is no key.
     pub(super) primary: Vec<String>,
@@ -67,7 +69,7 @@ pub(super) struct ForeignKeyModel {
 }
 
 impl TableModel {
-    pub(super) fn of(table: Table) -> Self {
+    pub(super) fn of(engine: Engine, table: Table) -> Self {
         let name = |i: &usize| table.columns.get(*i).map(|c| c.name.clone());
         let primary =
             table.primary_key.as_ref().map(|key| key.columns.iter().filter_map(name).collect()).unwrap_or_default();
@@ -78,8 +80,10 @@ impl TableModel {
             labels: Vec::new(),
             comment: None,
         };
+        let shown = if engine == Engine::MySql { table.name.name.clone() } else { table.name.to_string() };
         Self {
             name: table.name,
+            shown,
             columns: table.columns.into_iter().map(column).collect(),
             primary,
             indexes: Vec::new(),

@@ -36,16 +36,16 @@ pub(super) fn fit(engine: Engine, model: &mut Model, options: &StructureOptions,
     let mut tables: HashMap<String, String> = HashMap::new();
     for table in &model.tables {
         let target = target_table(engine, &options.rename, &table.name);
-        let object = Object::new(Kind::Table, table.name.to_string());
+        let object = Object::new(Kind::Table, table.shown.clone());
         if let Some(clash) = too_long(engine, &target.name) {
             plan.clash(object.clone(), clash);
         }
-        if let Some(other) = tables.insert(folded(&target.to_string()), table.name.to_string()) {
+        if let Some(other) = tables.insert(folded(&target.to_string()), table.shown.clone()) {
             plan.clash(object, Clash::SameName { other });
         }
         let mut columns: HashMap<String, &str> = HashMap::new();
         for column in table.columns.iter().map(|c| c.column.name.as_str()) {
-            let object = Object::new(Kind::Column, format!("{}.{column}", table.name));
+            let object = Object::new(Kind::Column, format!("{}.{column}", table.shown));
             if let Some(clash) = too_long(engine, column) {
                 plan.clash(object.clone(), clash);
             }

@@ -50,7 +50,7 @@ const OTHERS: &str = "WITH mine AS (SELECT oid, nspname FROM pg_namespace
         WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'switchback'))
     SELECT 'view', m.nspname || '.' || c.relname FROM pg_class c JOIN mine m ON m.oid = c.relnamespace WHERE c.relkind IN ('v', 'm')
     UNION ALL SELECT 'function', m.nspname || '.' || p.proname FROM pg_proc p JOIN mine m ON m.oid = p.pronamespace
-        WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+        WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('e', 'i'))
     UNION ALL SELECT 'trigger', m.nspname || '.' || c.relname || '.' || t.tgname FROM pg_trigger t
         JOIN pg_class c ON c.oid = t.tgrelid JOIN mine m ON m.oid = c.relnamespace WHERE NOT t.tgisinternal AND t.tgparentid = 0
     UNION ALL SELECT 'rule', m.nspname || '.' || c.relname || '.' || r.rulename FROM pg_rewrite r
@@ -130,7 +130,7 @@ async fn indexes(source: &dyn Endpoint, model: &mut Model, plan: &mut StructureP
             _ => {
                 let what =
                     "it is over expressions, a part of the rows, or of a kind that the target lacks, and stays behind";
-                plan.warn(Object::new(Kind::Index, format!("{}.{index}", found.name)), what);
+                plan.warn(Object::new(Kind::Index, format!("{}.{index}", found.shown)), what);
             }
         }
     }

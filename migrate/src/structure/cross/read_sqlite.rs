@@ -74,7 +74,7 @@ async fn indexes(source: &dyn Endpoint, table: &mut TableModel, quoted: &str, pl
             Some(column) => {
                 if collation.as_deref() != Some("BINARY") && unique.as_deref() == Some("1") {
                     let what = "it compares by a collation that is not kept: on the target only the same text is equal";
-                    plan.warn(Object::new(Kind::UniqueKey, format!("{}.{name}", table.name)), what);
+                    plan.warn(Object::new(Kind::UniqueKey, format!("{}.{name}", table.shown)), what);
                 }
                 let part = IndexPart { column: column.clone(), descending: descending.as_deref() == Some("1") };
                 table.add_part(&name, unique.as_deref() == Some("1"), part);
@@ -82,7 +82,7 @@ async fn indexes(source: &dyn Endpoint, table: &mut TableModel, quoted: &str, pl
             None => {
                 table.indexes.retain(|i| i.name != name);
                 let what = "it is over expressions or a part of the rows, and stays behind";
-                plan.warn(Object::new(Kind::Index, format!("{}.{name}", table.name)), what);
+                plan.warn(Object::new(Kind::Index, format!("{}.{name}", table.shown)), what);
             }
         }
     }
@@ -120,7 +120,7 @@ async fn checks(source: &dyn Endpoint, table: &TableModel, quoted: &str, plan: &
     let question = format!("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = {quoted}");
     let sql = ask(source, &question).await?.into_iter().next().and_then(|row| row.into_iter().next().flatten());
     if tokens(Engine::Sqlite, &sql.unwrap_or_default()).iter().any(|t| t.is_word("CHECK")) {
-        let object = Object::new(Kind::Check, table.name.to_string());
+        let object = Object::new(Kind::Check, table.shown.clone());
         plan.warn(object, "its checks are not translated for another engine, and stay behind");
     }
     Ok(())

@@ -54,7 +54,7 @@ fn lossy(native: impl Into<String>, what: &'static str) -> Option<Mapped> {
 }
 
 const ZERO_DATES: &str = "a date that is on no calendar, such as 0000-00-00, is refused";
-const FAR_DATES: &str = "dates before the year 1000 or after 9999, and infinity, are refused";
+const FAR_DATES: &str = "dates before the year 1 or after 9999, and infinity, are refused";
 const NOT_A_NUMBER: &str = "NaN and the infinities are refused";
 const DYNAMIC: &str = "SQLite takes values of any type, and those of another are refused";
 const ZERO_BYTE: &str = "text with the character U+0000 is refused";
@@ -168,7 +168,7 @@ fn to_mysql(from: Dialect, flavor: Flavor, column: &Column, logical: &Logical, u
         },
         Logical::Json { .. } => match flavor {
             Flavor::MariaDb => of_any("json".to_owned()),
-            Flavor::Original => lossy("json", "numbers in it that are no 64-bit integers are kept as doubles"),
+            Flavor::Original => lossy("json", "numbers in it that no double holds are rounded, which `verify` reports"),
         },
         Logical::Bits { len: Some(n @ 1..=64) } if !column.native.contains("varying") => exact(format!("bit({n})")),
         Logical::Network => exact("varchar(49) CHARACTER SET ascii COLLATE ascii_bin"),
@@ -201,14 +201,15 @@ fn mysql_text(chars_max: Option<u32>, usage: Usage, sqlite: bool) -> Option<Mapp
     }
     match chars_max {
         Some(n) if n <= MYSQL_VARCHAR_MAX && !sqlite => exact(format!("varchar({})", n.max(1))),
+        _ if sqlite => lossy("longtext", DYNAMIC),
         _ => exact("longtext"),
     }
 }
 
 fn to_sqlite(from: Dialect, logical: &Logical) -> Option<Mapped> {
     let mysql = from.engine == Engine::MySql;
-    let dates =
-        |native: &str| if mysql { exact(native) } else { lossy(native, "infinity and years beyond 9999 are refused") };
+    let far = if mysql { ZERO_DATES } else { "infinity and years beyond 9999 are refused" };
+    let dates = |native: &str| lossy(native, far);
     match logical {
         Logical::Bool => exact("BOOLEAN"),
         Logical::Int { bits: 64, unsigned: true } => lossy("INTEGER", "numbers from 2^63 on are refused"),
@@ -222,12 +223,16 @@ fn to_sqlite(from: Dialect, logical: &Logical) -> Option<Mapped> {
         Logical::Text { chars_max: None } | Logical::Enum | Logical::Set | Logical::Network => exact("TEXT"),
         Logical::Binary { .. } | Logical::Bytes { .. } => exact("BLOB"),
         Logical::Date => dates("DATE"),
+        Logical::Time { digits } if mysql => {
+            lossy(format!("TIME({digits})"), "times below 0 or beyond 24 hours are refused")
+        }
         Logical::Time { digits } => exact(format!("TIME({digits})")),
-        Logical::TimeTz { digits } => exact(format!("TIME({digits}) WITH TIME ZONE")),
+        Logical::TimeTz { digits } => exact(format!("TIME WITH TIME ZONE({digits})")),
         Logical::Timestamp { digits } => dates(&format!("TIMESTAMP({digits})")),
-        Logical::Instant { digits } => dates(&format!("TIMESTAMP({digits}) WITH TIME ZONE")),
+        Logical::Instant { digits } => dates(&format!("TIMESTAMP WITH TIME ZONE({digits})")),
         Logical::Uuid => exact("UUID"),
-        Logical::Json { .. } => exact("JSON"),
+        // A column that is declared as JSON makes a number of the text `1`.
+        Logical::Json { .. } => exact("TEXT"),
         Logical::Bits { len: Some(n) } if *n < 64 => exact("INTEGER"),
         Logical::Notation { .. } => lossy("TEXT", "it is kept as the text that PostgreSQL writes"),
         Logical::Bits { .. }
