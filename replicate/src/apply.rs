@@ -110,7 +110,8 @@ impl Applier {
     /// lost, where it is not known, and the progress row has to be read.
     pub(crate) async fn apply(&mut self, group: &Group) -> Result<Applied> {
         if !self.waits(group) {
-            let mut to = group.transactions.iter().fold(self.progress.clone(), |p, t| p.then(t));
+            let mut to = self.progress.clone();
+            group.transactions.iter().for_each(|transaction| to.pass(transaction));
             if let Some(end) = &group.end {
                 to.position.clone_from(end);
             }
@@ -120,7 +121,8 @@ impl Applier {
         }
         let mut done = Applied::default();
         for transaction in &group.transactions {
-            let to = self.progress.then(transaction);
+            let mut to = self.progress.clone();
+            to.pass(transaction);
             let put_aside = self.persist(to, Way::OneByOne(&transaction.changes)).await?;
             // Nothing is refused here but the claim itself, and then nothing was done.
             let put_aside = put_aside.ok_or_else(|| Error::State { what: "the progress row".to_owned() })?;

@@ -33,8 +33,6 @@ pub(crate) struct Assembler<'a> {
     plan: &'a Plan,
     stream: &'a StreamName,
     opposite: Option<&'a StreamName>,
-    dir: &'a Path,
-    transaction_bytes: usize,
     building: Builder<'a>,
     /// The transaction is the opposite stream's.
     is_own: bool,
@@ -50,37 +48,32 @@ impl<'a> Assembler<'a> {
         transaction_bytes: usize,
     ) -> Self {
         let building = Builder::new(dir, transaction_bytes);
-        Self { plan, stream, opposite, dir, transaction_bytes, building, is_own: false, heartbeat: None }
+        Self { plan, stream, opposite, building, is_own: false, heartbeat: None }
     }
 
     pub(crate) fn take(&mut self, event: Event, out: &mut Vec<Item>) -> Result<()> {
         match event {
-            Event::Begin => {
-                self.reset();
-            }
+            Event::Begin => self.reset(),
             Event::Change(change) => return self.change(change),
             Event::Idle { position } => out.push(Item::Passed(position)),
             Event::Commit { position, committed_at } => {
                 out.extend(self.heartbeat.take().map(Item::Heartbeat));
-                let is_own = self.is_own;
-                let built = self.reset();
-                if is_own {
-                    out.push(Item::OwnDropped);
-                    out.push(Item::Passed(position));
-                } else if built.is_empty() {
-                    out.push(Item::Passed(position));
+                out.extend(self.is_own.then_some(Item::OwnDropped));
+                out.push(if self.building.is_empty() {
+                    Item::Passed(position)
                 } else {
-                    out.push(Item::Transaction(built.finish(position, committed_at)?));
-                }
+                    Item::Transaction(self.building.finish(position, committed_at)?)
+                });
+                self.reset();
             }
         }
         Ok(())
     }
 
-    fn reset(&mut self) -> Builder<'a> {
+    fn reset(&mut self) {
         self.is_own = false;
         self.heartbeat = None;
-        std::mem::replace(&mut self.building, Builder::new(self.dir, self.transaction_bytes))
+        self.building.clear();
     }
 
     fn change(&mut self, change: Change) -> Result<()> {
@@ -109,7 +102,7 @@ impl<'a> Assembler<'a> {
         let (Some(opposite), Some(stream)) = (self.opposite, new.and_then(stream_of)) else { return };
         if stream == opposite.as_str() {
             self.is_own = true;
-            self.building = Builder::new(self.dir, self.transaction_bytes);
+            self.building.clear();
         }
     }
 

@@ -34,6 +34,12 @@ pub enum Error {
     #[error("the stream `{stream}` has no progress in {sink}")]
     NotArmed { stream: StreamName, sink: String },
 
+    /// The origin kept more of its log than it was to, and was disarmed.
+    #[error(
+        "the origin kept {retained} bytes of its log for the stream `{stream}`, more than {budget}, and was disarmed"
+    )]
+    LetGo { stream: StreamName, retained: u64, budget: u64 },
+
     /// The tables do not go together.
     #[error("`{table}` cannot be streamed: {why}")]
     Plan { table: String, why: String, hint: &'static str },
@@ -64,7 +70,8 @@ impl Error {
         match self {
             Self::Engine(error) => error.class(),
             Self::Busy { .. } => Class::Transient,
-            Self::Fenced { .. } | Self::Closed { .. } | Self::NotArmed { .. } | Self::Plan { .. } => Class::Operator,
+            Self::Fenced { .. } | Self::Closed { .. } | Self::NotArmed { .. } => Class::Operator,
+            Self::LetGo { .. } | Self::Plan { .. } => Class::Operator,
             Self::Conflict(_) | Self::File { .. } | Self::Archive(_) => Class::Operator,
             Self::State { .. } => Class::Permanent,
         }
@@ -78,6 +85,7 @@ impl Error {
             Self::Fenced { .. } => Some("only one process may run a stream; end the one that is not wanted"),
             Self::Closed { .. } => Some("it was closed by a cutover; open it again from there"),
             Self::NotArmed { .. } => Some("arm the stream first"),
+            Self::LetGo { .. } => Some("arm the stream again, which means to load the data again"),
             Self::Plan { hint, .. } => Some(hint),
             Self::Conflict(_) => Some("see who else writes to the sink; or choose a policy for this class of conflict"),
             Self::File { .. } => Some("make room on the disk, then start again: nothing is lost"),

@@ -58,8 +58,8 @@
 //!   [`held`]: what waits behind them; [`replay`]: making them after all;
 //!   [`export`]: keeping them elsewhere.
 //! - [`doings`]: tables of the sink that would do something by themselves.
-//! - [`stream`]: the three at work, heartbeats, status; [`patient`]: no end is
-//!   waited for without end.
+//! - [`stage`]: the three at work, heartbeats, and looks at the log; [`stream`]: from
+//!   arming to the end; [`patient`]: no end is waited for without end.
 //!
 //! Without the feature `run` this crate is its result types, which `reports` builds
 //! on.
@@ -102,6 +102,8 @@ mod render;
 mod replay;
 #[cfg(feature = "run")]
 mod spec;
+#[cfg(feature = "run")]
+mod stage;
 mod status;
 #[cfg(feature = "run")]
 mod stream;
@@ -119,7 +121,7 @@ pub use progress::Progress;
 #[cfg(feature = "run")]
 pub use replay::{Left, Replayed};
 #[cfg(feature = "run")]
-pub use spec::{Settings, Spec, TablePair};
+pub use spec::{Beyond, Retained, Settings, Spec, TablePair};
 pub use status::Status;
 #[cfg(feature = "run")]
 pub use stream::Stream;

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use switchback_engines::pack::pack;
 use switchback_engines::sql::change::Cell;
-use switchback_engines::{Image, OwnedValue};
+use switchback_engines::{Image, OwnedValue, Value};
 
 use crate::plan::Mapped;
 use crate::transaction::{Op, RowChange};
@@ -41,7 +41,7 @@ pub(crate) enum Net<'g> {
     Fleeting(Cells<'g>),
 }
 
-/// The rows of one table, in the order in which they were first touched.
+/// The rows of one table.
 #[derive(Debug, Default)]
 pub(crate) struct TableNet<'g> {
     rows: Vec<Row<'g>>,
@@ -55,8 +55,18 @@ pub(crate) struct Row<'g> {
 }
 
 impl<'g> TableNet<'g> {
-    pub(crate) fn rows(&self) -> &[Row<'g>] {
-        &self.rows
+    /// The rows in the order in which they were first touched; or where that does
+    /// not matter, in that of their keys, whose neighbours lie beside each other in
+    /// the sink's index.
+    pub(crate) fn into_rows(mut self, any_order: bool) -> Vec<Row<'g>> {
+        if any_order {
+            self.rows.sort_by_cached_key(|row| match row.key.as_slice() {
+                [(_, Value::Int(key))] => *key,
+                // As they are.
+                _ => 0,
+            });
+        }
+        self.rows
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -131,7 +141,6 @@ impl Net<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use switchback_engines::Value;
 
     fn insert(values: &[OwnedValue]) -> Net<'_> {
         Net::Insert(values.iter().map(Some).collect())

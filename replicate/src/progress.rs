@@ -50,22 +50,19 @@ impl Progress {
         Self { epoch: after(self.epoch), ..self.clone() }
     }
 
-    /// Behind one more transaction.
-    pub(crate) fn then(&self, transaction: &Transaction) -> Self {
+    /// Moves behind one more transaction.
+    pub(crate) fn pass(&mut self, transaction: &Transaction) {
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.chain.as_bytes());
         hasher.update(&(transaction.position.0.len() as u64).to_le_bytes());
         hasher.update(transaction.position.0.as_bytes());
         hasher.update(&transaction.digest);
+        self.chain = hasher.finalize().to_hex().to_string();
         let rows = i64::try_from(transaction.changes.count()).unwrap_or(i64::MAX);
-        Self {
-            position: transaction.position.clone(),
-            seq: self.seq.saturating_add(1),
-            rows: self.rows.saturating_add(rows),
-            chain: hasher.finalize().to_hex().to_string(),
-            committed_at: transaction.committed_at,
-            ..self.clone()
-        }
+        self.rows = self.rows.saturating_add(rows);
+        self.seq = self.seq.saturating_add(1);
+        self.position.clone_from(&transaction.position);
+        self.committed_at = transaction.committed_at;
     }
 }
 

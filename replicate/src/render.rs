@@ -142,7 +142,9 @@ impl<'p, 'g> Rendering<'p, 'g> {
         let mut updates: Vec<Update<'g>> = Vec::new();
         let mut inserts: Vec<&Cells<'g>> = Vec::new();
         let mut fleeting = Vec::new();
-        for row in net.rows() {
+        // Values of another unique key are free and taken in the order of the changes.
+        let rows = net.into_rows(mapped.sink.unique_keys.is_empty());
+        for row in &rows {
             match &row.net {
                 Net::Delete { before } => {
                     let before = self.dialect.before(mapped, *before);

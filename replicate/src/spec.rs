@@ -73,6 +73,38 @@ pub struct Settings {
     /// Whether an update also checks the values that it replaces, where the
     /// origin's log has them.
     pub check_before: bool,
+    pub retained: Retained,
+}
+
+/// How much of its log an origin may keep because of a stream.
+///
+/// PostgreSQL and SQLite keep theirs until it is read, and a stream that stands
+/// still fills the disk of the database it is to protect. MySQL and MariaDB keep
+/// nothing for anybody, so there is nothing to hold against a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retained {
+    /// The budget in bytes; `None` for none.
+    pub bytes_max: Option<u64>,
+    pub beyond: Beyond,
+    /// How often the origin is asked.
+    pub look_interval: Duration,
+}
+
+/// What happens beyond the budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beyond {
+    /// The stream goes on, and [`crate::Status::over_budget`] says so: the way over is
+    /// worth more than the origin's disk.
+    Tell,
+    /// The origin is disarmed and lets go of its log, and the stream ends: it can't
+    /// be taken up again.
+    LetGo,
+}
+
+impl Default for Retained {
+    fn default() -> Self {
+        Self { bytes_max: None, beyond: Beyond::Tell, look_interval: Duration::from_secs(5) }
+    }
 }
 
 impl Default for Settings {
@@ -90,6 +122,7 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(15),
             answer_timeout: Duration::from_secs(120),
             check_before: true,
+            retained: Retained::default(),
         }
     }
 }

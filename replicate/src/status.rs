@@ -2,14 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
-use switchback_engines::Position;
+use switchback_engines::{Distance, Position};
 
 /// As of the last commit in the sink.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Status {
     /// What the sink has made durable.
     pub position: Option<Position>,
-    /// Transactions and changes applied since the process started.
+    /// Transactions that have come for the sink since the process started.
+    pub received: u64,
+    /// Transactions and changes of those that were applied.
     pub transactions: u64,
     pub rows: u64,
     /// Transactions of the sink that these were applied in, or that saved a
@@ -27,9 +29,21 @@ pub struct Status {
     pub committed_at: Option<SystemTime>,
     /// How often an end was lost and found again.
     pub reconnects: u64,
+    /// What the origin's log comes to, as of the last look at it.
+    pub distance: Option<Distance>,
+    /// The origin keeps more of its log than [`crate::Retained`] allows.
+    pub over_budget: bool,
 }
 
 impl Status {
+    /// Transactions that have come and are not in the sink yet. How many more are in
+    /// the origin's log nobody knows before they are read; see
+    /// [`Status::distance`] for their bytes.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.received.saturating_sub(self.transactions)
+    }
+
     /// How old the newest thing is that came through: an upper bound of the lag,
     /// as coarse as the heartbeat. `None` before the first.
     #[must_use]

@@ -1,22 +1,18 @@
-//! The stages at work.
+//! A stream from arming to its end.
 //!
-//! Capturing, rendering and applying run at the same time, a group of
-//! transactions apart, with bounded room between them. When an end is lost,
+//! While it runs, its stages (`stage`) run at the same time. When an end is lost,
 //! all of them are dropped and begun again from what the progress row says; there
 //! is no other way to go on, so there is none that is used less often.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use switchback_engines::{
-    Armed, Capture, CaptureRequest, Class, Distance, Endpoint, Outcome, Position, Table, Writer, WriterOptions,
-};
-use tokio::sync::{Semaphore, mpsc, watch};
+use switchback_engines::{Armed, Capture, CaptureRequest, Class, Distance, Endpoint, Table, Writer, WriterOptions};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::apply::{Applied, Applier, Group};
-use crate::assemble::{Assembler, Item};
+use crate::apply::Applier;
 use crate::dead_letters::Letters;
 use crate::doings;
 use crate::error::{Error, Result};
@@ -28,8 +24,12 @@ use crate::plan::Plan;
 use crate::progress::{Claims, Progress, ProgressTable};
 use crate::render::Dialect;
 use crate::spec::Spec;
+use crate::stage::applying::applying;
+use crate::stage::capturing::capturing;
+use crate::stage::grouping::grouping;
+use crate::stage::heartbeat::heartbeat;
+use crate::stage::looking::looking;
 use crate::status::Status;
-use crate::transaction::{Changes, Transaction};
 
 /// A stream, running or not.
 pub struct Stream {
@@ -42,12 +42,7 @@ pub struct Stream {
 /// Between two tries to reach an end that was lost.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(3);
-/// How often a position is saved behind which nothing was for the sink. Each save
-/// is a change of the sink, which the opposite stream has to pass over.
-const SAVE_INTERVAL: Duration = Duration::from_secs(2);
 const ITEMS_IN_FLIGHT: usize = 4_096;
-/// What a permit of the room for waiting transactions stands for.
-const ROOM_UNIT: usize = 1 << 10;
 
 impl Stream {
     /// # Errors
@@ -165,7 +160,11 @@ impl Stream {
     ) -> Result<()> {
         let (mut applier, capture) = self.open(claims).await?;
         let position = applier.progress.position.clone();
-        status.send_modify(|status| status.position = Some(position.clone()));
+        status.send_modify(|status| {
+            status.position = Some(position.clone());
+            // What has come and is not in the sink comes again.
+            status.received = status.transactions;
+        });
         let (acknowledged, to_acknowledge) = watch::channel(position);
         let (items, captured) = mpsc::channel(ITEMS_IN_FLIGHT);
         let (batches, mut rendered) = mpsc::channel(1);
@@ -179,9 +178,18 @@ impl Stream {
             capture,
             items,
             to_acknowledge,
+            status.clone(),
             ending.clone(),
         ));
-        stages.spawn(rendering(Arc::clone(&self.plan), Arc::clone(&self.spec), applier.dialect, captured, batches));
+        stages.spawn(grouping(Arc::clone(&self.plan), Arc::clone(&self.spec), applier.dialect, captured, batches));
+        stages.spawn(looking(
+            Arc::clone(&self.origin),
+            self.request().await?,
+            Arc::clone(&self.spec),
+            status.clone(),
+            beating.clone(),
+            ending.clone(),
+        ));
         if let Some(interval) = self.spec.settings.heartbeat {
             let writer = self.writer(&self.origin).await?;
             let store = Store::new(self.origin.info(), Own::Heartbeats);
@@ -290,241 +298,4 @@ impl Stream {
     ) -> Result<T> {
         Ok(in_time(&end.info().location, what, self.spec.settings.answer_timeout, asked).await?)
     }
-}
-
-/// Takes events and makes transactions of them.
-async fn capturing(
-    plan: Arc<Plan>,
-    spec: Arc<Spec>,
-    mut capture: Box<dyn Capture>,
-    out: mpsc::Sender<Item>,
-    mut to_acknowledge: watch::Receiver<Position>,
-    stop: CancellationToken,
-) -> Result<()> {
-    let settings = &spec.settings;
-    let room_max = (settings.waiting_bytes / ROOM_UNIT).clamp(1, Semaphore::MAX_PERMITS);
-    let room = Arc::new(Semaphore::new(room_max));
-    let mut assembler =
-        Assembler::new(&plan, &spec.name, spec.opposite.as_ref(), &settings.spill_dir, settings.transaction_bytes);
-    let mut items = Vec::new();
-    loop {
-        let events = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            changed = to_acknowledge.changed() => {
-                // Whoever applies is gone when the sender is.
-                if changed.is_err() {
-                    return Ok(());
-                }
-                let position = to_acknowledge.borrow_and_update().clone();
-                reached("before-acknowledge");
-                capture.acknowledge(&position);
-                continue;
-            }
-            events = capture.next() => events?,
-        };
-        reached("after-receive");
-        for event in events {
-            assembler.take(event, &mut items)?;
-        }
-        for mut item in items.drain(..) {
-            if let Item::Transaction(transaction) = &mut item {
-                let units = (transaction.bytes / ROOM_UNIT).clamp(1, room_max);
-                let units = u32::try_from(units).unwrap_or(u32::MAX);
-                transaction._room = Arc::clone(&room).acquire_many_owned(units).await.ok();
-            }
-            if out.send(item).await.is_err() {
-                return Ok(());
-            }
-        }
-    }
-}
-
-/// What is applied at once.
-#[derive(Debug, Default)]
-struct Batch {
-    group: Option<Group>,
-    /// Up to here nothing else is for the sink.
-    passed: Option<Position>,
-    heartbeat: Option<SystemTime>,
-    own_dropped: u64,
-}
-
-/// Puts transactions into groups and makes statements of them, while the sink is
-/// busy with the group before: so groups grow with the load, and a single
-/// transaction waits for nothing.
-async fn rendering(
-    plan: Arc<Plan>,
-    spec: Arc<Spec>,
-    dialect: Dialect,
-    mut items: mpsc::Receiver<Item>,
-    out: mpsc::Sender<Batch>,
-) -> Result<()> {
-    let mut next = None;
-    loop {
-        let first = match next.take() {
-            Some(item) => item,
-            None => match items.recv().await {
-                Some(item) => item,
-                None => return Ok(()),
-            },
-        };
-        let Ok(slot) = out.reserve().await else { return Ok(()) };
-        let mut gathering = Gathering::default();
-        let mut item = Some(first);
-        while let Some(one) = item.take() {
-            if let Some(late) = gathering.add(one, &spec) {
-                next = Some(late);
-                break;
-            }
-            item = items.try_recv().ok();
-        }
-        let Gathering { transactions, mut batch, .. } = gathering;
-        if !transactions.is_empty() {
-            batch.group = Some(Group::new(&plan, dialect, transactions, batch.passed.take()));
-        }
-        slot.send(batch);
-    }
-}
-
-#[derive(Debug, Default)]
-struct Gathering {
-    transactions: Vec<Transaction>,
-    bytes: usize,
-    batch: Batch,
-}
-
-impl Gathering {
-    /// Adds an item, or gives it back when it has to wait for the next group.
-    fn add(&mut self, item: Item, spec: &Spec) -> Option<Item> {
-        match item {
-            Item::Passed(position) => self.batch.passed = Some(position),
-            Item::Heartbeat(at) => self.batch.heartbeat = Some(at),
-            Item::OwnDropped => self.batch.own_dropped += 1,
-            Item::Transaction(transaction) => {
-                let settings = &spec.settings;
-                let alone = matches!(transaction.changes, Changes::Spilled(_));
-                let full = self.transactions.len() >= settings.group_transactions
-                    || self.bytes.saturating_add(transaction.bytes) > settings.group_bytes;
-                let behind_alone = self.transactions.iter().any(|t| matches!(t.changes, Changes::Spilled(_)));
-                if !self.transactions.is_empty() && (alone || full || behind_alone) {
-                    return Some(Item::Transaction(transaction));
-                }
-                self.bytes += transaction.bytes;
-                self.transactions.push(transaction);
-                // It lies before this one, and that is where the group ends.
-                self.batch.passed = None;
-            }
-        }
-        None
-    }
-}
-
-/// Applies groups in order, and saves a position now and then when there are none.
-async fn applying(
-    applier: &mut Applier,
-    batches: &mut mpsc::Receiver<Batch>,
-    acknowledged: &watch::Sender<Position>,
-    status: &watch::Sender<Status>,
-) -> Result<()> {
-    let mut passed: Option<Position> = None;
-    let mut timer = tokio::time::interval(SAVE_INTERVAL);
-    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        // Neither goes before the other: a log that is busy with what is not for the
-        // sink must not keep its position from being saved.
-        let batch = tokio::select! {
-            batch = batches.recv() => batch,
-            _ = timer.tick(), if passed.is_some() => {
-                if let Some(position) = passed.take() {
-                    applier.pass(&position).await?;
-                    reached("after-commit");
-                    tell(applier, acknowledged, status, &Batch::default(), Applied::default());
-                }
-                continue;
-            }
-        };
-        let Some(batch) = batch else { break };
-        let applied = match &batch.group {
-            Some(group) => {
-                let applied = applier.apply(group).await?;
-                reached("after-commit");
-                passed = None;
-                timer.reset();
-                applied
-            }
-            None => Applied::default(),
-        };
-        if batch.passed.is_some() {
-            passed.clone_from(&batch.passed);
-        }
-        tell(applier, acknowledged, status, &batch, applied);
-    }
-    if let Some(position) = passed {
-        applier.pass(&position).await?;
-        tell(applier, acknowledged, status, &Batch::default(), Applied::default());
-    }
-    Ok(())
-}
-
-/// Lets the origin and whoever watches know what is durable now.
-fn tell(
-    applier: &mut Applier,
-    acknowledged: &watch::Sender<Position>,
-    status: &watch::Sender<Status>,
-    batch: &Batch,
-    applied: Applied,
-) {
-    let commits = std::mem::take(&mut applier.commits);
-    let progress = &applier.progress;
-    acknowledged.send_if_modified(|position| {
-        let moved = *position != progress.position;
-        position.clone_from(&progress.position);
-        moved
-    });
-    status.send_modify(|status| {
-        status.position = Some(progress.position.clone());
-        status.transactions += applied.transactions;
-        status.rows += applied.rows;
-        status.commits += commits;
-        status.dead_letters += applied.dead_letters;
-        status.own_dropped += batch.own_dropped;
-        status.heartbeat_written = batch.heartbeat.or(status.heartbeat_written);
-        if let Ok(micros @ 1..) = u64::try_from(progress.committed_at) {
-            status.committed_at = Some(SystemTime::UNIX_EPOCH + Duration::from_micros(micros));
-        }
-    });
-}
-
-/// Writes to the origin now and then. A beat that is refused, because somebody
-/// holds the row, is left out; one that can't be sent at all ends the session.
-async fn heartbeat(
-    mut writer: Box<dyn Writer>,
-    store: Store,
-    spec: Arc<Spec>,
-    interval: Duration,
-    stop: CancellationToken,
-) -> Result<()> {
-    let mut timer = tokio::time::interval(interval);
-    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut beat = 0;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            _ = timer.tick() => {}
-        }
-        beat += 1;
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-        let (update, insert) = own::heartbeat(&store, &spec.name, beat, micros);
-        let found = match writer.run(&[update]).await {
-            Ok(outcomes) => outcomes.first().map_or(0, |Outcome { affected, .. }| *affected),
-            Err(failed) if failed.violation.is_some() => continue,
-            Err(failed) => return Err(failed.error.into()),
-        };
-        if found == 0 {
-            writer.run(&[insert]).await.map_err(|failed| failed.error)?;
-        }
-    }
-    Ok(writer.close().await?)
 }

@@ -183,7 +183,7 @@ impl SpillReader {
     }
 }
 
-/// Takes the changes of one transaction, at first in memory.
+/// Takes the changes of one transaction after the other, at first in memory.
 #[derive(Debug)]
 pub(crate) struct Builder<'a> {
     dir: &'a Path,
@@ -191,68 +191,90 @@ pub(crate) struct Builder<'a> {
     memory: Vec<RowChange>,
     bytes: usize,
     spill: Option<(BufWriter<File>, u64)>,
-    hasher: blake3::Hasher,
+    /// Changes as they are hashed, and kept on disk, which the hasher hasn't seen.
     packed: Vec<u8>,
+    /// Once there was more than is hashed at once: its state is large, and most
+    /// transactions are small.
+    hasher: Option<Box<blake3::Hasher>>,
 }
+
+/// So much is hashed at once.
+const HASHED_BYTES: usize = 64 << 10;
 
 impl<'a> Builder<'a> {
     pub(crate) fn new(dir: &'a Path, bytes_max: usize) -> Self {
-        Self {
-            dir,
-            bytes_max,
-            memory: Vec::new(),
-            bytes: 0,
-            spill: None,
-            hasher: blake3::Hasher::new(),
-            packed: Vec::new(),
-        }
+        Self { dir, bytes_max, memory: Vec::new(), bytes: 0, spill: None, packed: Vec::new(), hasher: None }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.memory.is_empty() && self.spill.is_none()
     }
 
-    pub(crate) fn push(&mut self, change: RowChange) -> Result<()> {
+    /// Forgets what it has.
+    pub(crate) fn clear(&mut self) {
+        self.memory.clear();
+        self.bytes = 0;
+        self.spill = None;
         self.packed.clear();
-        codec::encode(&change, &mut self.packed);
-        self.hasher.update(&(self.packed.len() as u64).to_le_bytes());
-        self.hasher.update(&self.packed);
+        self.hasher = None;
+    }
+
+    pub(crate) fn push(&mut self, change: RowChange) -> Result<()> {
+        if self.packed.len() > HASHED_BYTES {
+            self.hasher.get_or_insert_default().update(&self.packed);
+            self.packed.clear();
+        }
+        let begin = self.packed.len();
+        pack(&change, &mut self.packed);
         if let Some((file, count)) = &mut self.spill {
             *count += 1;
-            return write(file, &self.packed);
+            return file.write_all(self.packed.get(begin..).unwrap_or_default()).map_err(failed);
         }
         self.bytes += change.size_bytes();
         self.memory.push(change);
-        if self.bytes <= self.bytes_max {
-            return Ok(());
-        }
+        if self.bytes > self.bytes_max { self.spill() } else { Ok(()) }
+    }
+
+    fn spill(&mut self) -> Result<()> {
         let mut file = BufWriter::with_capacity(1 << 18, tempfile::tempfile_in(self.dir).map_err(failed)?);
         let count = self.memory.len() as u64;
-        for change in self.memory.drain(..) {
-            self.packed.clear();
-            codec::encode(&change, &mut self.packed);
-            write(&mut file, &self.packed)?;
+        let mut packed = Vec::new();
+        for change in std::mem::take(&mut self.memory) {
+            packed.clear();
+            pack(&change, &mut packed);
+            file.write_all(&packed).map_err(failed)?;
         }
-        self.memory = Vec::new();
         self.bytes = 0;
         self.spill = Some((file, count));
         Ok(())
     }
 
-    pub(crate) fn finish(self, position: Position, committed_at: i64) -> Result<Transaction> {
-        let changes = match self.spill {
-            None => Changes::Memory(self.memory),
+    /// What it has, as the transaction that ends at `position`. It is empty then.
+    pub(crate) fn finish(&mut self, position: Position, committed_at: i64) -> Result<Transaction> {
+        let changes = match self.spill.take() {
+            None => Changes::Memory(std::mem::take(&mut self.memory)),
             Some((file, count)) => {
                 let file = file.into_inner().map_err(|e| failed(e.into_error()))?;
                 Changes::Spilled(Spilled { file, count })
             }
         };
-        let digest = *self.hasher.finalize().as_bytes();
-        Ok(Transaction { position, committed_at, changes, digest, bytes: self.bytes, _room: None })
+        let digest = match self.hasher.take() {
+            None => blake3::hash(&self.packed),
+            Some(mut hasher) => hasher.update(&self.packed).finalize(),
+        };
+        let bytes = self.bytes;
+        self.clear();
+        Ok(Transaction { position, committed_at, changes, digest: *digest.as_bytes(), bytes, _room: None })
     }
 }
 
-fn write(file: &mut BufWriter<File>, packed: &[u8]) -> Result<()> {
-    file.write_all(&(packed.len() as u64).to_le_bytes()).map_err(failed)?;
-    file.write_all(packed).map_err(failed)
+/// A change behind its length.
+fn pack(change: &RowChange, out: &mut Vec<u8>) {
+    let begin = out.len();
+    out.extend([0; 8]);
+    codec::encode(change, out);
+    let len = (out.len() - begin - 8) as u64;
+    if let Some(place) = out.get_mut(begin..begin + 8) {
+        place.copy_from_slice(&len.to_le_bytes());
+    }
 }

@@ -10,5 +10,6 @@ mod flows;
 mod harness;
 mod kills;
 mod letters;
+mod limits;
 mod loops;
 mod structure;

@@ -15,6 +15,7 @@ use super::exact::{is, row_id};
 use super::literal::literal;
 use super::name::{name, table};
 use super::postgres::postgres_cast;
+use super::unnest::unnest;
 use crate::engine::{Engine, Flavor};
 use crate::table::{Column, Table};
 use crate::value::{OwnedValue, Value};
@@ -47,7 +48,12 @@ pub struct Update<'a> {
     pub before: Vec<Cell<'a>>,
 }
 
-const NULL: OwnedValue = Value::Null;
+static NULL: OwnedValue = Value::Null;
+
+/// A cell of a row to insert.
+fn cell<'v>(row: &[Option<&'v OwnedValue>], place: usize) -> &'v OwnedValue {
+    row.get(place).copied().flatten().unwrap_or(&NULL)
+}
 
 impl<'a> Rows<'a> {
     fn column(&self, place: usize) -> Option<&'a Column> {
@@ -75,21 +81,43 @@ impl<'a> Rows<'a> {
     /// Affects as many rows.
     #[must_use]
     pub fn insert(&self, rows: &[&[Option<&OwnedValue>]]) -> String {
-        let names: Vec<String> = (0..self.columns.len()).map(|place| self.column_name(place)).collect();
+        let places = 0..self.columns.len();
+        let names: Vec<String> = places.clone().map(|place| self.column_name(place)).collect();
         // For identity columns that are GENERATED ALWAYS; without one it means nothing.
         let overriding = if self.engine == Engine::Postgres { " OVERRIDING SYSTEM VALUE" } else { "" };
-        let mut sql = format!("INSERT INTO {} ({}){overriding} VALUES ", self.name(), names.join(", "));
+        let mut sql = format!("INSERT INTO {} ({}){overriding} ", self.name(), names.join(", "));
+        let values = rows.iter().map(|row| places.clone().map(|place| cell(row, place)).collect());
+        if let Some(arrays) = self.arrays(places.clone(), rows.len(), values) {
+            let _ = write!(sql, "SELECT * FROM {arrays}");
+            return sql;
+        }
+        sql.push_str("VALUES ");
         for (i, row) in rows.iter().enumerate() {
             sql.push_str(if i == 0 { "(" } else { ", (" });
-            for place in 0..self.columns.len() {
+            for place in places.clone() {
                 if place > 0 {
                     sql.push_str(", ");
                 }
-                sql.push_str(&self.literal((place, row.get(place).copied().flatten().unwrap_or(&NULL))));
+                sql.push_str(&self.literal((place, cell(row, place))));
             }
             sql.push(')');
         }
         sql
+    }
+
+    /// Rows as arrays, for the engine that gains by it, and where there are enough
+    /// of them to gain.
+    fn arrays<'v>(
+        &self,
+        places: impl Iterator<Item = usize>,
+        count: usize,
+        rows: impl Iterator<Item = Vec<&'v OwnedValue>>,
+    ) -> Option<String> {
+        if self.engine != Engine::Postgres || count < 2 {
+            return None;
+        }
+        let columns: Option<Vec<&Column>> = places.map(|place| self.column(place)).collect();
+        unnest(&columns?, rows)
     }
 
     /// Updates one row. Affects one.
@@ -117,11 +145,12 @@ impl<'a> Rows<'a> {
         let set: Vec<String> =
             set.map(|(i, cell)| format!("{} = v.c{}", self.column_name(cell.0), first.key.len() + i)).collect();
         let names: Vec<String> = (0..first.key.len() + first.set.len()).map(|i| format!("c{i}")).collect();
-        let values = self.values(updates.iter().map(cells));
+        let rows: Vec<Vec<Cell<'_>>> = updates.iter().map(cells).collect();
         format!(
-            "UPDATE {} AS t SET {} FROM (VALUES {values}) AS v ({}) WHERE {}",
+            "UPDATE {} AS t SET {} FROM {} AS v ({}) WHERE {}",
             self.name(),
             set.join(", "),
+            self.rows_of(&rows),
             names.join(", "),
             self.joined(&first.key)
         )
@@ -150,9 +179,9 @@ impl<'a> Rows<'a> {
             (Engine::Postgres, _) => {
                 let names: Vec<String> = (0..first.len()).map(|i| format!("c{i}")).collect();
                 format!(
-                    "DELETE FROM {} AS t USING (VALUES {}) AS v ({}) WHERE {}",
+                    "DELETE FROM {} AS t USING {} AS v ({}) WHERE {}",
                     self.name(),
-                    self.values(keys.iter().cloned()),
+                    self.rows_of(keys),
                     names.join(", "),
                     self.joined(first)
                 )
@@ -186,13 +215,18 @@ impl<'a> Rows<'a> {
         format!("SELECT {} FROM {} WHERE {}", names.join(", "), self.name(), self.one_row(key, &[]))
     }
 
-    /// The rows of `VALUES`. PostgreSQL takes the types from the first row, where
-    /// each literal says its own.
-    fn values<'c>(&self, rows: impl Iterator<Item = Vec<Cell<'c>>>) -> String {
-        let mut sql = String::new();
-        for (i, row) in rows.enumerate() {
+    /// Rows to join with, all of the same columns. Of `VALUES` PostgreSQL takes the
+    /// types from the first row, where each literal says its own.
+    fn rows_of(&self, rows: &[Vec<Cell<'_>>]) -> String {
+        let places = rows.first().into_iter().flatten().map(|(place, _)| *place);
+        let values = rows.iter().map(|row| row.iter().map(|(_, value)| *value).collect());
+        if let Some(arrays) = self.arrays(places, rows.len(), values) {
+            return arrays;
+        }
+        let mut sql = String::from("(VALUES ");
+        for (i, row) in rows.iter().enumerate() {
             sql.push_str(if i == 0 { "(" } else { ", (" });
-            for (j, cell) in row.into_iter().enumerate() {
+            for (j, &cell) in row.iter().enumerate() {
                 if j > 0 {
                     sql.push_str(", ");
                 }
@@ -205,6 +239,7 @@ impl<'a> Rows<'a> {
             }
             sql.push(')');
         }
+        sql.push(')');
         sql
     }
 

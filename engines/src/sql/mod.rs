@@ -13,6 +13,7 @@
 //! - `condition`: the rows of a key range, and those of a list of keys.
 //! - [`doings()`]: what a table does by itself in a session that writes.
 //! - `exact`: a column that has exactly a value.
+//! - `unnest`: many rows as arrays.
 //! - `lookup`: when a row can be found by a literal of its key.
 
 pub mod change;
@@ -27,6 +28,7 @@ mod postgres;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod unnest;
 
 pub use condition::{in_keys, in_range, is_not_null, is_null, where_clause};
 pub use doings::doings;

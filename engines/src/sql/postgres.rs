@@ -31,6 +31,14 @@ pub(super) fn literal(column: &Column, value: &Value<'_>) -> String {
     }
 }
 
+/// What stands between the quotes of [`literal`], where quotes are all there is.
+pub(super) fn scalar_text(column: &Column, value: &Value<'_>) -> Option<String> {
+    match column.logical {
+        Some(Logical::Int { bits, unsigned }) if !is_integer_of(value, bits, unsigned) => None,
+        _ => Some(postgres_text(column, value)),
+    }
+}
+
 fn is_integer_of(value: &Value<'_>, bits: u8, unsigned: bool) -> bool {
     let value = match value {
         Value::Bool(_) => return true,

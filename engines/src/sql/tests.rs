@@ -265,3 +265,66 @@ fn a_composite_without_values_is_not_null() {
     assert_eq!(is_not_null(Engine::Postgres, &composite), "\"c\" IS DISTINCT FROM NULL");
     assert_eq!(is_null(Engine::MySql, &column(TEXT)), "`c` IS NULL");
 }
+
+mod rows_as_arrays {
+    use super::super::change::{Rows, Update};
+    use super::*;
+    use crate::engine::Flavor;
+
+    fn rows<'t>(engine: Engine, table: &'t Table, columns: &'t [usize]) -> Rows<'t> {
+        Rows { engine, flavor: Flavor::Original, table, columns, identity: &[0] }
+    }
+
+    fn table_with(native: &str, logical: Logical) -> Table {
+        let mut table = table_of(&[("id", INT, false), ("c", logical, true)]);
+        table.columns[0].native = "bigint".to_owned();
+        table.columns[1].native = native.to_owned();
+        table
+    }
+
+    fn inserted(table: &Table, rows_: [&OwnedValue; 2]) -> String {
+        let [one, two] = [Value::Int(1), Value::Int(2)];
+        let cells = [[Some(&one), Some(rows_[0])], [Some(&two), Some(rows_[1])]];
+        rows(Engine::Postgres, table, &[0, 1]).insert(&[&cells[0], &cells[1]])
+    }
+
+    #[test]
+    fn elements_cannot_break_out() {
+        let table = table_with("character varying(9)", TEXT);
+        assert_eq!(
+            inserted(&table, [&text("a'b\\\"c,{}"), &Value::Null]),
+            "INSERT INTO \"s\".\"t\" (\"id\", \"c\") OVERRIDING SYSTEM VALUE SELECT * FROM \
+             unnest('{\"1\",\"2\"}'::bigint[], '{\"a''b\\\\\\\"c,{}\",NULL}'::character varying[])"
+        );
+    }
+
+    #[test]
+    fn what_is_no_element_is_spelled_out() {
+        for (native, logical) in [
+            ("money", Logical::Decimal { precision: None, scale: 2 }),
+            ("hstore", Logical::Map),
+            ("s.pair", Logical::Composite { fields: Vec::new() }),
+        ] {
+            let table = table_with(native, logical);
+            let sql = inserted(&table, [&text("1"), &text("2")]);
+            assert!(sql.contains(" VALUES ('1', '1'"), "{native}: {sql}");
+        }
+        let small = table_with("smallint", Logical::Int { bits: 16, unsigned: false });
+        let sql = inserted(&small, [&Value::Int(1), &Value::Int(1 << 20)]);
+        assert!(sql.contains("('2', '1048576'::numeric)"), "{sql}");
+    }
+
+    #[test]
+    fn one_row_needs_no_array() {
+        let table = table_with("text", TEXT);
+        let (id, value) = (Value::Int(7), text("x"));
+        let rows = rows(Engine::Postgres, &table, &[0, 1]);
+        assert!(rows.insert(&[&[Some(&id), Some(&value)]]).ends_with(" VALUES ('7', 'x')"));
+        let update = Update { key: vec![(0, &id)], set: vec![(1, &value)], before: Vec::new() };
+        assert_eq!(
+            rows.update_many(&[update.clone(), update]),
+            "UPDATE \"s\".\"t\" AS t SET \"c\" = v.c1 FROM unnest('{\"7\",\"7\"}'::bigint[], '{\"x\",\"x\"}'::text[]) \
+             AS v (c0, c1) WHERE t.\"id\" = v.c0"
+        );
+    }
+}

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use switchback_engines::{
-    ConnectFault, Endpoint as _, Engine, Error, Neutral, Outcome, QueryFault, StatementFailed, TableRef, Violation,
-    Writer, WriterOptions, sql,
+    ConnectFault, Endpoint as _, Engine, Error, Flavor, Neutral, Outcome, OwnedValue, QueryFault, Scope,
+    StatementFailed, TableRef, Violation, Writer, WriterOptions, display, sql,
 };
 use switchback_fixtures::Side;
 
-use super::{Fixture, chain, connect, on_both_versions};
+use super::{Fixture, chain, connect, nested, on_both_versions, rows, types};
 
 on_both_versions!(
     what_statements_did_comes_back_in_order,
@@ -25,6 +25,7 @@ on_both_versions!(
     a_lock_is_not_waited_for_beyond_the_limit,
     a_dropped_call_makes_the_session_useless,
     long_messages_take_time_in_proportion,
+    every_value_is_stored_by_many_rows_at_once,
 );
 
 fn owned(statements: &[&str]) -> Vec<String> {
@@ -313,5 +314,68 @@ async fn long_messages_take_time_in_proportion(side: Side) {
             times.push(begun.elapsed());
         }
         assert!(times[2] < times[1] * 12 + Duration::from_millis(500), "{name}: {times:?}");
+    }
+}
+
+/// Rows of every type are deleted, inserted and given each other's values, all of
+/// a table's in one statement.
+async fn every_value_is_stored_by_many_rows_at_once(side: Side) {
+    let mut cases = types::literals();
+    cases.extend(nested::literals());
+    cases.push(("real", vec!["NaN", "-0"]));
+    cases.push(("double precision", vec!["NaN", "-0"]));
+    cases.push(("money", vec!["12.50", "-92233720368547758.08"]));
+    cases.push(("text", vec!["", "NULL", "a'b\"c\\d", "{x,y}", " blanks ", "tab\there"]));
+    let mut schema = nested::TYPES.to_owned();
+    for (i, (native, literals)) in cases.iter().enumerate() {
+        let value = |literal: &str| format!("'{}'", literal.replace('\'', "''"));
+        let rows = literals.iter().map(|literal| value(literal)).chain(["NULL".to_owned()]).enumerate();
+        let rows: Vec<String> = rows.map(|(id, value)| format!("({id}, {value}, {value})")).collect();
+        schema.push_str(&format!(
+            "CREATE DOMAIN d{i} AS {native}; CREATE TABLE t{i} (id int PRIMARY KEY, v {native}, d d{i});
+             INSERT INTO t{i} VALUES {};",
+            rows.join(", ")
+        ));
+    }
+    let fixture = Fixture::new(side, "many", &schema).await;
+    let mut writer = writer(&fixture).await;
+    for (i, (native, _)) in cases.iter().enumerate() {
+        let table = fixture.table(&format!("t{i}")).await;
+        let sorted = async || {
+            let mut rows = rows(&fixture.postgres, &table, Scope::All).await.expect("rows");
+            rows.sort_by_key(|row| display::text(&row[0]).and_then(|id| id.parse::<i64>().ok()));
+            rows
+        };
+        let target = sql::change::Rows {
+            engine: Engine::Postgres,
+            flavor: Flavor::Original,
+            table: &table,
+            columns: &[0, 1, 2],
+            identity: &[0],
+        };
+        let before = sorted().await;
+        let keys: Vec<_> = before.iter().map(|row| vec![(0, &row[0])]).collect();
+        let cells: Vec<Vec<Option<&OwnedValue>>> = before.iter().map(|row| row.iter().map(Some).collect()).collect();
+        let cells: Vec<&[Option<&OwnedValue>]> = cells.iter().map(Vec::as_slice).collect();
+        let others = before.iter().cycle().skip(1);
+        let updates = keys.iter().zip(others).map(|(key, other)| sql::change::Update {
+            key: key.clone(),
+            set: vec![(1, &other[1]), (2, &other[2])],
+            before: Vec::new(),
+        });
+        let updates: Vec<_> = updates.collect();
+        let again = ["BEGIN".to_owned(), target.delete_many(&keys), target.insert(&cells), "COMMIT".to_owned()];
+        let affected = |outcomes: Vec<Outcome>| outcomes.iter().map(|o| o.affected).collect::<Vec<_>>();
+        let outcomes = writer.run(&again).await.unwrap_or_else(|e| panic!("{native}: {}", chain(&e.error)));
+        let count = before.len() as u64;
+        assert_eq!(affected(outcomes), [0, count, count, 0], "{native}");
+        assert_eq!(format!("{:?}", sorted().await), format!("{before:?}"), "{native}");
+        let update = [target.update_many(&updates)];
+        let outcomes = writer.run(&update).await.unwrap_or_else(|e| panic!("{native}: {}", chain(&e.error)));
+        assert_eq!(affected(outcomes), [count], "{native}");
+        let values = |rows: &[Vec<OwnedValue>]| rows.iter().map(|row| format!("{:?}", &row[1..])).collect::<Vec<_>>();
+        let mut expected = values(&before);
+        expected.rotate_left(1);
+        assert_eq!(values(&sorted().await), expected, "{native}");
     }
 }

@@ -4,13 +4,12 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use switchback_engines::{Engine, WriterOptions};
+use switchback_engines::Engine;
 use switchback_fixtures::Family;
 
 use super::{ends, servers, under_load};
 use crate::harness::child::{Child, settings};
 use crate::harness::end::{End, On, ask};
-use crate::harness::shop;
 use crate::harness::stage::{PATIENCE, Running, shops, stream};
 
 /// Where a process is stopped: with a transaction open, with one that is
@@ -52,11 +51,15 @@ async fn stopped(origin: &End, sink: &End, place: &str) -> Child {
     }
 }
 
+/// Whether nobody holds any lock: a reader that is stopped keeps others from
+/// committing. Nor can a file be opened while somebody repairs it.
 async fn is_free(file: &End) -> bool {
-    let options = WriterOptions { lock_timeout: Duration::from_secs(1), ..WriterOptions::default() };
-    // Nor can a file be opened while somebody repairs it.
-    let Ok(mut writer) = file.endpoint.writer(&options).await else { return false };
-    writer.run(&[shop::begin(file.engine()).to_owned(), "ROLLBACK".to_owned()]).await.is_ok()
+    use sqlx::{Connection as _, Executor as _};
+    let path = file.url.strip_prefix("sqlite:").expect("a file");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(1));
+    let Ok(mut connection) = sqlx::SqliteConnection::connect_with(&options).await else { return false };
+    let free = connection.execute("BEGIN EXCLUSIVE; ROLLBACK").await.is_ok();
+    connection.close().await.is_ok() && free
 }
 
 /// Longer than it takes for an origin to be told what is believed to be safe.

@@ -102,15 +102,15 @@ async fn servers_fail(family: Family) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres() {
-    servers_fail(Family::Postgres).await;
+    Box::pin(servers_fail(Family::Postgres)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mysql() {
-    servers_fail(Family::MySql).await;
+    Box::pin(servers_fail(Family::MySql)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mariadb() {
-    servers_fail(Family::MariaDb).await;
+    Box::pin(servers_fail(Family::MariaDb)).await;
 }

@@ -148,7 +148,7 @@ impl Customer {
     }
 }
 
-pub(crate) fn begin(engine: Engine) -> &'static str {
+fn begin(engine: Engine) -> &'static str {
     match engine {
         Engine::Sqlite => "BEGIN IMMEDIATE",
         Engine::MySql => "START TRANSACTION",

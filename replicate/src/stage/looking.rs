@@ -1,0 +1,50 @@
+//! Looks at how much of its log the origin keeps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchback_engines::{CaptureRequest, Endpoint};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Result};
+use crate::spec::{Beyond, Retained, Spec};
+use crate::status::Status;
+
+/// Looks at the origin's log now and then, and holds what is kept of it against the
+/// budget. An origin that does not answer is noticed by the other stages.
+pub(crate) async fn looking(
+    origin: Arc<dyn Endpoint>,
+    request: CaptureRequest,
+    spec: Arc<Spec>,
+    status: watch::Sender<Status>,
+    stop: CancellationToken,
+    ending: CancellationToken,
+) -> Result<()> {
+    let Retained { look_interval, bytes_max, beyond } = spec.settings.retained;
+    let mut timer = tokio::time::interval(look_interval.max(Duration::from_millis(1)));
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = timer.tick() => {}
+        }
+        let position = status.borrow().position.clone();
+        let Some(position) = position else { continue };
+        let Ok(distance) = origin.distance(&spec.name, &position).await else { continue };
+        let over = bytes_max.zip(distance.retained_bytes).filter(|(max, retained)| retained > max);
+        status.send_modify(|status| {
+            status.distance = Some(distance);
+            status.over_budget = over.is_some();
+        });
+        if let Some((budget, retained)) = over
+            && beyond == Beyond::LetGo
+        {
+            // What has come is still applied, and nobody is surprised that the log
+            // ends.
+            ending.cancel();
+            origin.disarm(&request).await?;
+            return Err(Error::LetGo { stream: spec.name.clone(), retained, budget });
+        }
+    }
+}
