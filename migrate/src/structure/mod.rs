@@ -34,12 +34,23 @@ mod spell;
 mod sqlite;
 mod tokens;
 
-use switchback_engines::{DatabaseUrl, Endpoint, Engine};
+use switchback_engines::{DatabaseUrl, Endpoint, Engine, TableRef};
 
 pub use error::{Result, StructureError};
 pub use options::{Definer, Existing, Rename, StructureOptions};
 pub use plan::{Check, Clash, Conflict, Kind, NameUnit, Object, Step, StructurePlan, Warning};
 pub use run::{Part, Ran, run, run_steps};
+
+/// The name that a source's table has on the target: for whoever moves its rows.
+/// MySQL's is in the database that is connected to.
+#[must_use]
+pub fn target_table(from: Engine, to: Engine, rename: &Rename, table: &TableRef) -> TableRef {
+    match (from, to) {
+        (Engine::Postgres, Engine::Postgres) => rename.table(table),
+        _ if from == to => TableRef { schema: None, name: rename.table(table).name },
+        _ => cross::target_table(to, rename, table),
+    }
+}
 
 /// Plans the structure of `source` for `target`. Nothing is created.
 ///

@@ -27,7 +27,7 @@ impl<'a> Token<'a> {
         }
     }
 
-    pub(super) fn to_text(&self) -> String {
+    pub(super) fn to_text(self) -> String {
         self.text().to_owned()
     }
 

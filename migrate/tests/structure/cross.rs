@@ -7,7 +7,7 @@ use switchback_fixtures as fixtures;
 use switchback_migrate::structure::cross::target_table;
 use switchback_migrate::structure::{self, Clash, Kind, NameUnit, Part, Rename, StructureOptions, StructurePlan};
 
-use super::place::{Place, plan, run, try_plan, warned};
+use super::place::{Place, plan, run, scenes, try_plan, warned};
 
 const POSTGRES: &str = include_str!("../../../fixtures/samples/rental.postgres.sql");
 const MYSQL: &str = include_str!("../../../fixtures/samples/rental.mysql.sql");
@@ -105,8 +105,18 @@ fn has(plan: &StructurePlan, starts: &[&str]) {
 /// All of them in one test, which starts each server once.
 #[tokio::test(flavor = "multi_thread")]
 async fn samples_arrive_on_every_other_engine() {
-    tokio::join!(postgres_arrives_on_mysql(), postgres_arrives_on_mariadb_and_sqlite(), sqlite_arrives_everywhere());
-    tokio::join!(mysql_arrives_on_postgres_and_sqlite(), mariadb_arrives_on_postgres_and_sqlite());
+    scenes([
+        Box::pin(postgres_arrives_on_mysql()),
+        Box::pin(postgres_arrives_on_mariadb_and_sqlite()),
+        Box::pin(sqlite_arrives_everywhere()),
+    ])
+    .await;
+    scenes([
+        Box::pin(mysql_arrives_on_postgres_and_sqlite()),
+        Box::pin(mariadb_arrives_on_postgres_and_sqlite()),
+        Box::pin(names_that_the_target_cannot_have_are_conflicts()),
+    ])
+    .await;
 }
 
 async fn postgres_arrives_on_mysql() {
@@ -202,7 +212,6 @@ async fn sqlite_arrives_everywhere() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn names_that_the_target_cannot_have_are_conflicts() {
     let long = "ä".repeat(40);
     let source = Place::new(Some(Family::MySql), Side::Source, "names").await;

@@ -1,4 +1,6 @@
 //! Between MySQL and MariaDB, in all four directions.
+//!
+//! A test runs several scenes at once, as each test starts its servers.
 
 use fixtures::{Family, Side};
 use switchback_engines::{TableRef, WriterOptions};
@@ -7,7 +9,7 @@ use switchback_migrate::structure::{
     self, Check, Clash, Definer, Kind, Part, Rename, StructureError, StructureOptions, StructurePlan,
 };
 
-use super::place::{PARTS, Place, plan, run, try_plan, warned};
+use super::place::{PARTS, Place, plan, run, scenes, try_plan, warned};
 
 const SAMPLE: &str = include_str!("../../../fixtures/samples/rental.mysql.sql");
 
@@ -151,11 +153,29 @@ async fn to_itself(family: Family) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn structures_arrive_on_servers_of_their_kind() {
+    scenes([
+        Box::pin(mysql_arrives_on_mysql_as_it_was()),
+        Box::pin(mariadb_arrives_on_mariadb_as_it_was()),
+        Box::pin(what_is_in_the_way_is_reported_and_a_killed_run_goes_on()),
+        Box::pin(tables_get_other_names_and_chosen_ones_come_alone()),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn structures_arrive_on_servers_of_the_other_kind() {
+    scenes([
+        Box::pin(mysql_arrives_on_mariadb_with_a_warning_for_each_difference()),
+        Box::pin(mariadb_arrives_on_mysql_with_a_warning_for_each_difference()),
+    ])
+    .await;
+}
+
 async fn mysql_arrives_on_mysql_as_it_was() {
     to_itself(Family::MySql).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn mariadb_arrives_on_mariadb_as_it_was() {
     to_itself(Family::MariaDb).await;
 }
@@ -202,17 +222,14 @@ async fn to_the_other(family: Family, other: Family, own: &[(&str, &str)]) {
     assert_eq!(target.lines("SELECT total, hidden FROM quote").await, ["25.00 | 3"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn mysql_arrives_on_mariadb_with_a_warning_for_each_difference() {
     to_the_other(Family::MySql, Family::MariaDb, &OF_MYSQL).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn mariadb_arrives_on_mysql_with_a_warning_for_each_difference() {
     to_the_other(Family::MariaDb, Family::MySql, &OF_MARIADB).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn what_is_in_the_way_is_reported_and_a_killed_run_goes_on() {
     let source = sample(Family::MySql).await;
     let target = empty(Family::MySql).await;
@@ -245,7 +262,6 @@ async fn what_is_in_the_way_is_reported_and_a_killed_run_goes_on() {
     assert_eq!(source.lines(next).await.len(), 4);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn tables_get_other_names_and_chosen_ones_come_alone() {
     let source = sample(Family::MariaDb).await;
     let target = empty(Family::MariaDb).await;

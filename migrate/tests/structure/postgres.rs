@@ -2,6 +2,8 @@
 //!
 //! What came out is held against the source by what the two servers say of
 //! themselves: every definition in the catalog, in the server's own words.
+//!
+//! A test runs several scenes at once, as each test starts its servers.
 
 use fixtures::{Family, Side};
 use switchback_engines::{TableRef, WriterOptions};
@@ -10,7 +12,7 @@ use switchback_migrate::structure::{
     self, Clash, Existing, Kind, Part, Rename, Step, StructureError, StructureOptions, StructurePlan,
 };
 
-use super::place::{PARTS, Place, plan, run, try_plan, warned};
+use super::place::{PARTS, Place, plan, run, scenes, try_plan, warned};
 
 const SAMPLE: &str = include_str!("../../../fixtures/samples/rental.postgres.sql");
 const CATALOG: &str = include_str!("catalog.postgres.sql");
@@ -47,6 +49,27 @@ fn diff(expected: &[String], found: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn structures_arrive_whole_or_not_at_all() {
+    scenes([
+        Box::pin(a_structure_arrives_as_it_was_on_the_same_version_and_a_later_one()),
+        Box::pin(a_run_that_was_killed_goes_on_where_it_stopped()),
+        Box::pin(what_is_in_the_way_is_reported_and_nothing_is_changed()),
+        Box::pin(a_failed_step_names_its_object_and_no_value()),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn structures_arrive_as_they_were_asked_for() {
+    scenes([
+        Box::pin(schemas_and_tables_get_other_names()),
+        Box::pin(chosen_tables_come_alone_and_what_needs_others_is_warned_of()),
+        Box::pin(sequences_stand_where_the_sources_do()),
+        Box::pin(roles_come_without_passwords_and_an_old_pg_dump_is_refused()),
+    ])
+    .await;
+}
+
 async fn a_structure_arrives_as_it_was_on_the_same_version_and_a_later_one() {
     let source = sample().await;
     let expected = source.lines(CATALOG).await;
@@ -69,7 +92,6 @@ async fn a_structure_arrives_as_it_was_on_the_same_version_and_a_later_one() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_was_killed_goes_on_where_it_stopped() {
     let source = sample().await;
     let target = empty(Side::Target).await;
@@ -94,7 +116,6 @@ fn unqualified(lines: &[String]) -> Vec<String> {
     lines.iter().map(|line| if line.starts_with("view ") { without(line) } else { line.clone() }).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn what_is_in_the_way_is_reported_and_nothing_is_changed() {
     let source = sample().await;
     let target = empty(Side::Target).await;
@@ -115,7 +136,6 @@ async fn what_is_in_the_way_is_reported_and_nothing_is_changed() {
     assert!(warned(&kept).iter().any(|w| w.starts_with("table `public.note`: the target has")), "{kept}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_failed_step_names_its_object_and_no_value() {
     let source = Place::new(Some(Family::Postgres), Side::Source, "structure").await;
     source.execute("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (p int REFERENCES p)").await;
@@ -136,7 +156,6 @@ fn table(schema: &str, name: &str) -> TableRef {
     TableRef { schema: Some(schema.to_owned()), name: name.to_owned() }
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn schemas_and_tables_get_other_names() {
     let source = sample().await;
     let target = empty(Side::Target).await;
@@ -170,7 +189,6 @@ async fn schemas_and_tables_get_other_names() {
     assert!(bodies.iter().any(|w| w.starts_with("function `public.write_audit()`")), "{bodies:#?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn chosen_tables_come_alone_and_what_needs_others_is_warned_of() {
     let source = sample().await;
     let target = empty(Side::Target).await;
@@ -205,7 +223,6 @@ async fn chosen_tables_come_alone_and_what_needs_others_is_warned_of() {
     assert!(!plan.steps().any(|s| s.object.name.contains("quote")), "{plan}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn sequences_stand_where_the_sources_do() {
     let source = sample().await;
     let target = empty(Side::Target).await;
@@ -224,7 +241,6 @@ async fn sequences_stand_where_the_sources_do() {
     assert_eq!(target.lines(question).await, expected);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn roles_come_without_passwords_and_an_old_pg_dump_is_refused() {
     let source = Place::new(Some(Family::Postgres), Side::Source, "structure").await;
     let role = format!("Ada {}", std::process::id());

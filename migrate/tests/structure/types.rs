@@ -20,7 +20,7 @@ use switchback_verify::{Difference, DifferenceSink, Options, Progress, TablePlan
 use tokio_util::sync::CancellationToken;
 
 use super::copy::copy;
-use super::place::{Place, run, try_plan, warned};
+use super::place::{Place, Scene, run, scenes, try_plan, warned};
 
 /// A type of an engine, and values at its edges.
 struct Example {
@@ -191,10 +191,7 @@ fn prelude(from: Dialect) -> &'static str {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_type_passes_or_is_named() {
     let pairs = [(0, 1), (0, 2), (0, 3), (1, 0), (1, 3), (2, 0), (2, 3), (3, 0), (3, 1), (3, 2)];
-    let mut running: tokio::task::JoinSet<()> = pairs.into_iter().map(|(from, to_end)| to(from, to_end)).collect();
-    while let Some(ended) = running.join_next().await {
-        ended.unwrap();
-    }
+    scenes(pairs.map(|(from, to_end)| -> Scene { Box::pin(to(from, to_end)) })).await;
 }
 
 const INTRODUCTION: &str = "\

@@ -192,8 +192,8 @@ fn to_mysql(from: Dialect, flavor: Flavor, column: &Column, logical: &Logical, u
 
 /// A text in a key has to be short, and a long one is not in the row.
 fn mysql_text(chars_max: Option<u32>, usage: Usage, sqlite: bool) -> Option<Mapped> {
-    if usage.key_columns > 0 {
-        let chars = u32::try_from(MYSQL_KEY_BYTES / 4 / usage.key_columns).unwrap_or(1).max(1);
+    if let Some(bytes) = MYSQL_KEY_BYTES.checked_div(usage.key_columns) {
+        let chars = u32::try_from(bytes / 4).unwrap_or(1).max(1);
         return match chars_max {
             Some(n) if n <= chars && !sqlite => exact(format!("varchar({})", n.max(1))),
             _ => lossy(format!("varchar({chars})"), "it is in a key, and longer values are refused"),

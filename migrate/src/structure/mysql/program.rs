@@ -210,7 +210,7 @@ fn definer(ends: &Ends<'_>, object: &Object, sql: &str, plan: &mut StructurePlan
         _ => "the account that creates it",
     };
     plan.warn(object.clone(), format!("its definer is another account on the target: it has the rights of {security}"));
-    all[..at].iter().chain(&all[at + length + 1..]).map(Token::to_text).collect()
+    all[..at].iter().chain(&all[at + length + 1..]).map(|t| t.to_text()).collect()
 }
 
 /// The trigger's table by its name on the target.
@@ -220,8 +220,8 @@ fn on_table(ends: &Ends<'_>, trigger: &Definition, sql: &str) -> String {
     let all = tokens(Engine::MySql, sql);
     let on = all.iter().position(|t| t.is_word("ON")).unwrap_or(0);
     let each = all[on..].iter().position(|t| t.is_word("FOR")).map_or(all.len(), |len| on + len);
-    let before: String = all[..=on.min(all.len() - 1)].iter().map(Token::to_text).collect();
-    let after: String = all[each..].iter().map(Token::to_text).collect();
+    let before: String = all[..=on.min(all.len() - 1)].iter().map(|t| t.to_text()).collect();
+    let after: String = all[each..].iter().map(|t| t.to_text()).collect();
     format!("{before} {} {after}", name(&target))
 }
 

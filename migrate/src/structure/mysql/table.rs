@@ -10,7 +10,7 @@ use super::read::{Definition, Read};
 use super::{Ends, name};
 use crate::structure::error::{Result, StructureError};
 use crate::structure::plan::{Check, Kind, Object, Step, StructurePlan};
-use crate::structure::tokens::{Token, tokens};
+use crate::structure::tokens::tokens;
 
 pub(super) fn add(ends: &Ends<'_>, read: &Read, plan: &mut StructurePlan) -> Result<()> {
     for (what, object) in &read.hidden {
@@ -136,5 +136,5 @@ fn references(sql: &str, parent: &str, renamed: &str) -> String {
 fn unnamed(sql: &str) -> String {
     let all = tokens(Engine::MySql, sql);
     let at = all.iter().position(|t| t.is_word("CHECK")).unwrap_or(0);
-    all[at..].iter().map(Token::to_text).collect()
+    all[at..].iter().map(|t| t.to_text()).collect()
 }
