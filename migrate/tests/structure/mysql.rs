@@ -6,7 +6,7 @@ use fixtures::{Family, Side};
 use switchback_engines::{TableRef, WriterOptions};
 use switchback_fixtures as fixtures;
 use switchback_migrate::structure::{
-    self, Check, Clash, Definer, Kind, Part, Rename, StructureError, StructureOptions, StructurePlan,
+    self, Check, Clash, Definer, Existing, Kind, Part, Rename, StructureError, StructureOptions, StructurePlan,
 };
 
 use super::place::{PARTS, Place, plan, run, scenes, try_plan, warned};
@@ -280,6 +280,14 @@ async fn tables_get_other_names_and_chosen_ones_come_alone() {
     assert_eq!(sorted(there), ["a_big_spending", "active", "client", "quote", "rental", "z_spending"]);
     let warned = warned(&plan);
     assert!(warned.iter().any(|w| w.starts_with("foreign key `client.lives_in`: it needs `country`")), "{warned:#?}");
+    let kept = StructureOptions { definer: Definer::Keep, existing: Existing::Keep, ..options.clone() };
+    let kept = super::place::plan(&source, &target, &kept).await;
+    assert!(
+        kept.after_load
+            .iter()
+            .filter(|s| s.object.kind == Kind::View)
+            .all(|s| s.statements.iter().any(|s| s.contains("DEFINER=")))
+    );
     let security = "SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE() AND SECURITY_TYPE = 'INVOKER' \
                     UNION ALL SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE() AND SECURITY_TYPE = 'INVOKER'";
     assert_eq!(target.lines(security).await.len(), 5);
