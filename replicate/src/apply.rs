@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use switchback_engines::{Class, Position, QueryFault, Violation, Writer};
+use switchback_engines::{Class, Position, QueryFault, StatementFailed, Violation, Writer};
 
 use crate::careful::Careful;
 use crate::conflict::Policies;
@@ -18,8 +18,9 @@ use crate::error::{Error, Result};
 use crate::failpoint::reached;
 use crate::held::{Held, Holding};
 use crate::plan::Plan;
-use crate::progress::{Progress, ProgressTable};
+use crate::progress::{Progress, ProgressTable, Unfinished};
 use crate::render::{Dialect, Order, Statement, render};
+use crate::shares::Division;
 use crate::transaction::{Changes, RowChange, Spilled, Transaction};
 
 /// Transactions that are committed together, with their statements.
@@ -28,21 +29,49 @@ pub(crate) struct Group {
     /// At least one. A transaction that is on disk is alone.
     pub(crate) transactions: Vec<Transaction>,
     /// `None` where the changes have to be made one by one, or come from disk.
-    pub(crate) statements: Option<Vec<Statement>>,
-    end: Option<Position>,
+    statements: Option<Vec<Statement>>,
+    /// Where several sessions apply at the same time.
+    shares: Option<Shares>,
+    pub(crate) end: Option<Position>,
+}
+
+/// A group, divided among sessions.
+#[derive(Debug)]
+pub(crate) struct Shares {
+    pub(crate) division: Division,
+    /// Of each session; as [`Group::statements`].
+    pub(crate) statements: Vec<Option<Vec<Statement>>>,
 }
 
 impl Group {
     /// `end`: behind the last of them, up to where nothing else is for the sink.
     pub(crate) fn new(plan: &Plan, dialect: Dialect, transactions: Vec<Transaction>, end: Option<Position>) -> Self {
         let statements = statements(plan, dialect, Order::Net, &transactions);
-        Self { transactions, statements, end }
+        Self { transactions, statements, shares: None, end }
+    }
+
+    /// For several sessions.
+    pub(crate) fn divided(
+        plan: &Plan,
+        dialect: Dialect,
+        transactions: Vec<Transaction>,
+        end: Option<Position>,
+        division: Division,
+    ) -> Self {
+        let of = |session| statements(plan, dialect, Order::Net, division.share(&[session], &transactions));
+        let statements = (0..division.sessions()).map(of).collect();
+        Self { shares: Some(Shares { division, statements }), transactions, statements: None, end }
     }
 }
 
 /// `None` where the changes have to be made one by one, or come from disk.
-fn statements(plan: &Plan, dialect: Dialect, order: Order, transactions: &[Transaction]) -> Option<Vec<Statement>> {
-    let memory = transactions.iter().map(|t| match &t.changes {
+pub(crate) fn statements<'t>(
+    plan: &Plan,
+    dialect: Dialect,
+    order: Order,
+    transactions: impl IntoIterator<Item = &'t Transaction>,
+) -> Option<Vec<Statement>> {
+    let memory = transactions.into_iter().map(|t| match &t.changes {
         Changes::Memory(changes) => Some(changes),
         Changes::Spilled(_) => None,
     });
@@ -56,6 +85,7 @@ pub(crate) struct Applied {
     pub(crate) transactions: u64,
     pub(crate) rows: u64,
     pub(crate) dead_letters: u64,
+    pub(crate) divided: u64,
 }
 
 /// How often a transaction that the sink rolled back in favour of another, or
@@ -64,10 +94,34 @@ const TRIES: u32 = 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// How often a transaction was tried.
+pub(crate) struct Tries {
+    left: u32,
+    pause: Duration,
+}
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self { left: TRIES - 1, pause: FIRST_PAUSE }
+    }
+}
+
+impl Tries {
+    /// Waits before the next one, or gives up with what went wrong.
+    pub(crate) async fn again(&mut self, error: Error) -> Result<()> {
+        self.left = self.left.checked_sub(1).ok_or(error)?;
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+}
+
 /// Why a transaction was not committed.
-enum Failure {
+pub(crate) enum Failure {
     /// Rolled back: something in it is not as it should be.
     Unfit,
+    /// Rolled back: the progress row is not as we left it.
+    Fenced,
     /// Rolled back: it may succeed if it is made again.
     Again(Error),
     /// The stream can't go on, or not with this session.
@@ -101,6 +155,10 @@ pub(crate) struct Applier {
     pub(crate) held: Held,
     /// Transactions of the sink that nobody has been told of.
     pub(crate) commits: u64,
+    /// Sessions beside `writer`, for shares; none where there is but one.
+    pub(crate) sessions: Vec<Box<dyn Writer>>,
+    /// Of which another process, or an earlier session of this one, has left marks.
+    pub(crate) unfinished: Option<Unfinished>,
 }
 
 impl Applier {
@@ -109,6 +167,9 @@ impl Applier {
     /// blame and those behind it, is in the sink; or, where the connection was
     /// lost, where it is not known, and the progress row has to be read.
     pub(crate) async fn apply(&mut self, group: &Group) -> Result<Applied> {
+        if let Some(shares) = &group.shares {
+            return self.apply_shares(group, shares).await;
+        }
         if !self.waits(group) {
             let mut to = self.progress.clone();
             group.transactions.iter().for_each(|transaction| to.pass(transaction));
@@ -135,11 +196,7 @@ impl Applier {
 
     /// Whether a change of the group may have to wait behind a dead letter.
     fn waits(&self, group: &Group) -> bool {
-        let concerned = |changes: &Changes| match changes {
-            Changes::Memory(changes) => changes.iter().any(|change| self.held.concerns(&self.plan, change)),
-            Changes::Spilled(_) => true,
-        };
-        !self.held.is_empty() && group.transactions.iter().any(|transaction| concerned(&transaction.changes))
+        group.transactions.iter().any(|transaction| self.held.concerns_any(&self.plan, &transaction.changes))
     }
 
     /// All transactions of a group in one of the sink: what they come to, or if
@@ -172,6 +229,12 @@ impl Applier {
         Ok(self.persist(to.clone(), way).await?.is_some())
     }
 
+    /// Advances the progress row, with one statement beside it; `false` when that
+    /// does not find what it must.
+    pub(crate) async fn moves_on(&mut self, to: Progress, beside: &Statement) -> Result<bool> {
+        Ok(self.persist(to, Way::AtOnce(std::slice::from_ref(beside))).await?.is_some())
+    }
+
     /// Moves the position, with nothing to apply.
     pub(crate) async fn pass(&mut self, position: &Position) -> Result<()> {
         let to = Progress { position: position.clone(), ..self.progress.clone() };
@@ -181,10 +244,8 @@ impl Applier {
     /// Makes a transaction of the sink until it is there, and says how many
     /// changes were put aside. `None`: it can't be made in this way.
     async fn persist(&mut self, to: Progress, way: Way<'_>) -> Result<Option<u64>> {
-        let mut pause = FIRST_PAUSE;
-        let mut tries = 0;
+        let mut tries = Tries::default();
         loop {
-            tries += 1;
             match self.attempt(&to, &way).await {
                 Ok(put_aside) => {
                     self.progress = to;
@@ -192,11 +253,8 @@ impl Applier {
                     return Ok(Some(put_aside));
                 }
                 Err(Failure::Unfit) => return Ok(None),
-                Err(Failure::Again(error)) if tries >= TRIES => return Err(error),
-                Err(Failure::Again(_)) => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
+                Err(Failure::Again(error)) => tries.again(error).await?,
+                Err(Failure::Fenced) => return Err(self.fenced_error().await),
                 Err(Failure::Stop(error)) => return Err(error),
             }
         }
@@ -240,11 +298,12 @@ impl Applier {
                 if let Some(statement) = refused.filter(|_| failed.violation == Some(Violation::Unique)) {
                     self.keep_order(statement.table);
                 }
-                return Err(self.failed(failed).await);
+                return Err(failure(self.writer.as_mut(), failed).await);
             }
         };
         if begins > 0 && outcomes.get(1).is_none_or(|outcome| outcome.affected != 1) {
-            return Err(self.fenced().await);
+            self.roll_back().await?;
+            return Err(Failure::Fenced);
         }
         let found = outcomes.iter().skip(begins).map(|outcome| outcome.affected);
         let unfit = statements.iter().zip(found).any(|(s, found)| s.expected.is_some_and(|n| n != found));
@@ -296,28 +355,20 @@ impl Applier {
             Changes::Spilled(spilled) => careful.make_spilled(spilled).await,
         };
         let (written, holding) = (careful.written, careful.holding);
-        let Err(error) = made else { return Ok((written, holding)) };
-        // The connection may be gone, and then so is the transaction.
-        if self.roll_back().await.is_err() {
-            return Err(Failure::Stop(error));
+        match made {
+            Ok(()) => Ok((written, holding)),
+            Err(error) => Err(self.careful_failed(error).await),
         }
-        let again = matches!(&error, Error::Engine(error) if timed_out(error));
-        Err(if again { Failure::Again(error) } else { Failure::Stop(error) })
     }
 
-    /// The progress row is not as we left it.
-    async fn fenced(&mut self) -> Failure {
-        if let Err(error) = self.roll_back().await {
+    /// Changes were not made one by one.
+    pub(crate) async fn careful_failed(&mut self, error: Error) -> Failure {
+        // The connection may be gone, and then so is the transaction.
+        if self.roll_back().await.is_err() {
             return Failure::Stop(error);
         }
-        match self.table.read(self.writer.as_mut()).await {
-            Ok(found) => Failure::Stop(Error::Fenced {
-                stream: self.stream.clone(),
-                ours: self.progress.epoch,
-                theirs: found.epoch,
-            }),
-            Err(error) => Failure::Stop(error),
-        }
+        let again = matches!(&error, Error::Engine(error) if timed_out(error));
+        if again { Failure::Again(error) } else { Failure::Stop(error) }
     }
 
     async fn commit(&mut self) -> Result<(), Failure> {
@@ -332,23 +383,36 @@ impl Applier {
         }
     }
 
-    async fn roll_back(&mut self) -> Result<()> {
-        self.writer.run(&["ROLLBACK".to_owned()]).await.map(drop).map_err(|failed| failed.error.into())
+    /// The progress row is not as we left it.
+    pub(crate) async fn fenced_error(&mut self) -> Error {
+        match self.table.read(self.writer.as_mut()).await {
+            Ok(found) => Error::Fenced { stream: self.stream.clone(), ours: self.progress.epoch, theirs: found.epoch },
+            Err(error) => error,
+        }
     }
 
-    async fn failed(&mut self, failed: switchback_engines::StatementFailed) -> Failure {
-        if failed.error.class() == Class::Transient {
-            return Failure::Stop(failed.error.into());
-        }
-        if let Err(error) = self.roll_back().await {
-            return Failure::Stop(error);
-        }
-        match failed.violation {
-            Some(Violation::Deadlock) => Failure::Again(failed.error.into()),
-            Some(_) => Failure::Unfit,
-            None if timed_out(&failed.error) => Failure::Again(failed.error.into()),
-            None => Failure::Stop(failed.error.into()),
-        }
+    async fn roll_back(&mut self) -> Result<()> {
+        roll_back(self.writer.as_mut()).await
+    }
+}
+
+pub(crate) async fn roll_back(writer: &mut dyn Writer) -> Result<()> {
+    writer.run(&["ROLLBACK".to_owned()]).await.map(drop).map_err(|failed| failed.error.into())
+}
+
+/// What it means that a statement failed, whose transaction is rolled back.
+pub(crate) async fn failure(writer: &mut dyn Writer, failed: StatementFailed) -> Failure {
+    if failed.error.class() == Class::Transient {
+        return Failure::Stop(failed.error.into());
+    }
+    if let Err(error) = roll_back(writer).await {
+        return Failure::Stop(error);
+    }
+    match failed.violation {
+        Some(Violation::Deadlock) => Failure::Again(failed.error.into()),
+        Some(_) => Failure::Unfit,
+        None if timed_out(&failed.error) => Failure::Again(failed.error.into()),
+        None => Failure::Stop(failed.error.into()),
     }
 }
 
@@ -357,10 +421,10 @@ pub(crate) fn timed_out(error: &switchback_engines::Error) -> bool {
     matches!(error, switchback_engines::Error::Query { fault: QueryFault::TimedOut, .. })
 }
 
-fn applied(transactions: &[Transaction]) -> Applied {
+pub(crate) fn applied(transactions: &[Transaction]) -> Applied {
     Applied {
         transactions: transactions.len() as u64,
         rows: transactions.iter().map(|t| t.changes.count()).sum(),
-        dead_letters: 0,
+        ..Applied::default()
     }
 }

@@ -14,6 +14,7 @@ use switchback_engines::{Change, Event, Image, Position, StreamName, Value};
 use crate::error::Result;
 use crate::own::{CAPTURED, HEARTBEATS, PROGRESS};
 use crate::plan::Plan;
+use crate::progress::MARK;
 use crate::transaction::{Builder, Transaction};
 
 /// What comes out.
@@ -100,7 +101,8 @@ impl<'a> Assembler<'a> {
 
     fn mark(&mut self, new: Option<&Image>) {
         let (Some(opposite), Some(stream)) = (self.opposite, new.and_then(stream_of)) else { return };
-        if stream == opposite.as_str() {
+        let owner = stream.split_once(MARK).map_or(stream, |(owner, _)| owner);
+        if owner == opposite.as_str() {
             self.is_own = true;
             self.building.clear();
         }

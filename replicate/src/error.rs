@@ -40,6 +40,13 @@ pub enum Error {
     )]
     LetGo { stream: StreamName, retained: u64, budget: u64 },
 
+    /// A group was left half applied by several sessions, and would be divided
+    /// otherwise now.
+    #[error(
+        "some shares of a group of the stream `{stream}` are in the sink, and the group would be divided otherwise now"
+    )]
+    Divided { stream: StreamName },
+
     /// The tables do not go together.
     #[error("`{table}` cannot be streamed: {why}")]
     Plan { table: String, why: String, hint: &'static str },
@@ -71,7 +78,7 @@ impl Error {
             Self::Engine(error) => error.class(),
             Self::Busy { .. } => Class::Transient,
             Self::Fenced { .. } | Self::Closed { .. } | Self::NotArmed { .. } => Class::Operator,
-            Self::LetGo { .. } | Self::Plan { .. } => Class::Operator,
+            Self::LetGo { .. } | Self::Divided { .. } | Self::Plan { .. } => Class::Operator,
             Self::Conflict(_) | Self::File { .. } | Self::Archive(_) => Class::Operator,
             Self::State { .. } => Class::Permanent,
         }
@@ -86,6 +93,9 @@ impl Error {
             Self::Closed { .. } => Some("it was closed by a cutover; open it again from there"),
             Self::NotArmed { .. } => Some("arm the stream first"),
             Self::LetGo { .. } => Some("arm the stream again, which means to load the data again"),
+            Self::Divided { .. } => {
+                Some("give the sink's tables the unique and foreign keys back that they had, and start again")
+            }
             Self::Plan { hint, .. } => Some(hint),
             Self::Conflict(_) => Some("see who else writes to the sink; or choose a policy for this class of conflict"),
             Self::File { .. } => Some("make room on the disk, then start again: nothing is lost"),

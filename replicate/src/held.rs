@@ -15,7 +15,7 @@ use crate::codec::{Strict, decode_letter};
 use crate::dead_letters::Letters;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
-use crate::transaction::{Op, RowChange};
+use crate::transaction::{Changes, Op, RowChange};
 
 /// Two different keys with one hash would only wait together.
 type KeyHash = [u8; 16];
@@ -47,6 +47,15 @@ impl Held {
             Op::Truncate { with } => emptied(change.table, with).any(|table| self.tables.contains(&table)),
             Op::Insert { .. } | Op::Update { .. } | Op::Delete { .. } => self.holds(plan, change),
         }
+    }
+
+    /// Whether any of a transaction's changes has.
+    pub(crate) fn concerns_any(&self, plan: &Plan, changes: &Changes) -> bool {
+        let concerned = |changes: &Changes| match changes {
+            Changes::Memory(changes) => changes.iter().any(|change| self.concerns(plan, change)),
+            Changes::Spilled(_) => true,
+        };
+        !self.is_empty() && concerned(changes)
     }
 
     fn release(&mut self, table: usize) {

@@ -22,7 +22,8 @@
 //!    none has been superseded and stops ([`Error::Fenced`]). First, because the
 //!    server of a killed client finishes what it has received: written last, the
 //!    row lets such a transaction commit after its successor has read the old
-//!    position.
+//!    position. Where several sessions apply ([`parallel`]), each holds the row as it
+//!    is and leaves a mark, and it advances when all of them have.
 //! 3. Each change is made by the row's identity and must find the row it is about:
 //!    an insert nothing, all else exactly one. What doesn't is a [`Conflict`].
 //! 4. The commit is durable before the position is acknowledged to the origin,
@@ -54,6 +55,8 @@
 //! - [`net`], [`render`]: what a group of transactions comes to, and its statements.
 //! - [`apply`]: the protocol above; [`careful`]: one change at a time, where
 //!   something doesn't fit; [`conflict`]: what it is that doesn't.
+//! - [`shares`]: which transactions have nothing in common; [`parallel`]: these by
+//!   several sessions.
 //! - [`letter`]: a change that was put aside; [`dead_letters`]: the table of them;
 //!   [`held`]: what waits behind them; [`replay`]: making them after all;
 //!   [`export`]: keeping them elsewhere.
@@ -91,6 +94,8 @@ mod net;
 #[cfg(feature = "run")]
 mod own;
 #[cfg(feature = "run")]
+mod parallel;
+#[cfg(feature = "run")]
 mod patient;
 #[cfg(feature = "run")]
 mod plan;
@@ -100,6 +105,8 @@ mod progress;
 mod render;
 #[cfg(feature = "run")]
 mod replay;
+#[cfg(feature = "run")]
+mod shares;
 #[cfg(feature = "run")]
 mod spec;
 #[cfg(feature = "run")]

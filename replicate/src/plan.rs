@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use switchback_engines::canon::{self, Rule};
 use switchback_engines::capture::columns;
 use switchback_engines::fit::{Unfit, fit};
-use switchback_engines::{Change, Column, Engine, Image, Key, Logical, OwnedValue, ServerInfo, Table};
+use switchback_engines::{Change, Column, Engine, ForeignKey, Image, Key, Logical, OwnedValue, ServerInfo, Table};
 
 use crate::error::{Error, Result};
 use crate::spec::{Spec, TablePair};
@@ -31,6 +31,10 @@ pub(crate) struct Mapped {
     /// The cells that a row is found by; empty where only all of them together
     /// tell it from others.
     pub(crate) identity: Vec<usize>,
+    /// The cells of the sink's other unique keys.
+    pub(crate) unique: Vec<Vec<usize>>,
+    /// Whose rows this table's rows refer to.
+    pub(crate) parents: Vec<Parent>,
     /// Which cells an update may demand of the row before: those whose value
     /// comes back from the sink as it was written.
     pub(crate) checkable: Vec<bool>,
@@ -41,6 +45,15 @@ pub(crate) struct Mapped {
     pub(crate) origin_names: Vec<String>,
     cells: Vec<Cell>,
     pub(crate) engine: Engine,
+}
+
+/// A table that another one refers to by its identity.
+#[derive(Debug)]
+pub(crate) struct Parent {
+    /// In [`Plan::tables`].
+    pub(crate) table: usize,
+    /// The cells of the referring row, one for each of the parent's identity.
+    pub(crate) places: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -57,7 +70,22 @@ impl Plan {
     /// [`Error::Plan`] for the first pair of tables that does not go together.
     pub(crate) fn new(spec: &Spec, origin: &ServerInfo, sink: &ServerInfo) -> Result<Self> {
         let tables = spec.tables.iter().map(|pair| Mapped::new(pair, origin, sink)).collect::<Result<_>>()?;
-        Ok(Self { tables })
+        let mut plan = Self { tables };
+        let parents: Vec<Vec<Parent>> = plan.tables.iter().map(|mapped| plan.parents(mapped)).collect();
+        for (mapped, parents) in plan.tables.iter_mut().zip(parents) {
+            mapped.parents = parents;
+        }
+        Ok(plan)
+    }
+
+    fn parents(&self, child: &Mapped) -> Vec<Parent> {
+        let parent = |key: &ForeignKey| {
+            let of = |mapped: &Mapped| mapped.sink.name == key.parent && mapped.identity.len() == key.columns.len();
+            let table = self.tables.iter().position(of)?;
+            let place = |name: &String| (0..child.columns.len()).find(|&place| child.cell_name(place) == name);
+            Some(Parent { table, places: key.columns.iter().map(place).collect::<Option<_>>()? })
+        };
+        child.sink.foreign_keys.iter().filter_map(parent).collect()
     }
 
     /// A change in the sink's terms.
@@ -89,6 +117,8 @@ impl Mapped {
             sink: pair.sink.clone(),
             columns: Vec::new(),
             identity: Vec::new(),
+            unique: Vec::new(),
+            parents: Vec::new(),
             checkable: Vec::new(),
             in_order: AtomicBool::new(false),
             origin_names: columns(&pair.origin)
@@ -130,6 +160,7 @@ impl Mapped {
             return Err(plan("no column is left".to_owned(), "ignore fewer columns, or leave the table out"));
         }
         mapped.identity = mapped.find_identity(&pair.origin);
+        mapped.unique = mapped.sink.unique_keys.iter().filter_map(|key| mapped.places(&key.columns)).collect();
         Ok(mapped)
     }
 
@@ -148,6 +179,11 @@ impl Mapped {
             key.columns.iter().map(place).collect()
         };
         keys.into_iter().find_map(places).unwrap_or_default()
+    }
+
+    /// The cells of the sink's columns, where each has one.
+    fn places(&self, columns: &[usize]) -> Option<Vec<usize>> {
+        columns.iter().map(|column| self.columns.iter().position(|c| c == column)).collect()
     }
 
     /// A change of the origin's row in the sink's terms. `table`: this one's place.

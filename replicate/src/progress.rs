@@ -1,5 +1,12 @@
 //! The progress row: what the sink has, and who may add to it.
+//!
+//! Where several sessions apply, the row stands still until all shares of a group are
+//! in the sink. Each share's transaction keeps the row from being claimed, sees that
+//! it is as it was, and leaves a mark of its own (`STREAM/3`) beside it; the
+//! transaction that moves the row on removes the marks. So marks that are found tell
+//! which shares of a group, that ended where they say, are there already.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use switchback_engines::{Engine, OwnedValue, Position, ServerInfo, StreamName, Value, Writer};
@@ -90,6 +97,22 @@ fn after(epoch: i64) -> i64 {
     epoch.saturating_add(1 + step)
 }
 
+/// More sessions gain nothing, and marks are looked for by their names.
+pub(crate) const SESSIONS_MAX: usize = 32;
+
+/// A group of which some shares are in the sink, and some may not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unfinished {
+    /// Of the last of its transactions.
+    pub(crate) end: Position,
+    /// Among how many sessions it was divided.
+    pub(crate) sessions: usize,
+    /// [`crate::shares::Division::digest`].
+    pub(crate) digest: String,
+    /// Whose shares are there.
+    pub(crate) done: BTreeSet<usize>,
+}
+
 /// The progress table of a sink, for one stream.
 #[derive(Debug)]
 pub(crate) struct ProgressTable {
@@ -125,19 +148,86 @@ impl ProgressTable {
     /// Advances the row from exactly `from`; finds one row or the stream is lost
     /// to another process.
     pub(crate) fn advance(&self, from: &Progress, to: &Progress) -> String {
-        let found = [
+        self.store.update(&self.exactly(from), &cells_of(to))
+    }
+
+    /// Removes the row, and all marks.
+    pub(crate) fn delete(&self) -> String {
+        let stream = self.store.is("stream", &text(self.stream.as_str()));
+        format!("DELETE FROM {} WHERE {stream} OR {}", self.store.name(), self.marks())
+    }
+
+    /// Keeps the row from being changed until the transaction ends, if it is `from`;
+    /// finds one row, or none when it is not.
+    pub(crate) fn hold(&self, from: &Progress) -> String {
+        let lock = match self.engine {
+            Engine::Postgres => " FOR SHARE",
+            // MariaDB knows no other spelling.
+            Engine::MySql => " LOCK IN SHARE MODE",
+            Engine::Sqlite | Engine::SqlServer | Engine::MongoDb => "",
+        };
+        let found: Vec<String> = self.exactly(from).iter().map(|(name, value)| self.store.is(name, value)).collect();
+        format!("SELECT 1 FROM {} WHERE {}{lock}", self.store.name(), found.join(" AND "))
+    }
+
+    /// Leaves the mark of a session's share.
+    pub(crate) fn mark(&self, from: &Progress, session: usize, group: &Unfinished) -> String {
+        let mark = Progress {
+            position: group.end.clone(),
+            seq: i64::try_from(group.sessions).unwrap_or(i64::MAX),
+            chain: group.digest.clone(),
+            ..from.clone()
+        };
+        let mut cells = vec![("stream", text(&self.mark_name(session)))];
+        cells.extend(cells_of(&mark));
+        self.store.insert(&cells)
+    }
+
+    /// Removes all marks.
+    pub(crate) fn unmark(&self) -> String {
+        format!("DELETE FROM {} WHERE {}", self.store.name(), self.marks())
+    }
+
+    fn mark_name(&self, session: usize) -> String {
+        format!("{}{MARK}{session}", self.stream)
+    }
+
+    fn marks(&self) -> String {
+        let one = |session| self.store.is("stream", &text(&self.mark_name(session)));
+        format!("({})", (0..SESSIONS_MAX).map(one).collect::<Vec<_>>().join(" OR "))
+    }
+
+    fn exactly(&self, from: &Progress) -> [(&'static str, OwnedValue); 6] {
+        [
             ("stream", text(self.stream.as_str())),
             ("epoch", Value::Int(from.epoch)),
             ("seq", Value::Int(from.seq)),
             ("position", text(&from.position.0)),
             ("incarnation", text(&from.incarnation)),
             ("closed", Value::Int(0)),
-        ];
-        self.store.update(&found, &cells_of(to))
+        ]
     }
 
-    pub(crate) fn delete(&self) -> String {
-        format!("DELETE FROM {} WHERE {}", self.store.name(), self.store.is("stream", &text(self.stream.as_str())))
+    /// The group of which marks were left. Read by whoever has claimed the stream,
+    /// so that nobody leaves another one.
+    pub(crate) async fn unfinished(&self, writer: &mut dyn Writer) -> Result<Option<Unfinished>> {
+        let columns: Vec<String> = ["stream", "position", "seq", "chain"]
+            .iter()
+            .map(|name| switchback_engines::sql::name(self.engine, name))
+            .collect();
+        let query = format!("SELECT {} FROM {} WHERE {}", columns.join(", "), self.store.name(), self.marks());
+        let outcomes = writer.run(&[query]).await.map_err(|failed| failed.error)?;
+        let mut found: Option<Unfinished> = None;
+        for row in outcomes.into_iter().flat_map(|outcome| outcome.rows) {
+            let unreadable = || Error::State { what: format!("a mark of the stream `{}`", self.stream) };
+            let (session, group) = parse_mark(row).ok_or_else(unreadable)?;
+            let of = found.get_or_insert_with(|| group.clone());
+            if (&of.end, of.sessions, &of.digest) != (&group.end, group.sessions, &group.digest) {
+                return Err(unreadable());
+            }
+            of.done.insert(session);
+        }
+        Ok(found)
     }
 
     /// Reads the row and keeps it locked until the transaction ends. Waits for
@@ -237,6 +327,21 @@ fn cells_of(progress: &Progress) -> [(&'static str, OwnedValue); 8] {
         ("committed_at", Value::Int(progress.committed_at)),
         ("closed", Value::Int(i64::from(progress.closed))),
     ]
+}
+
+/// Between the stream's name and the number of a session; in no stream's name.
+pub(crate) const MARK: char = '/';
+
+fn parse_mark(row: Vec<Option<String>>) -> Option<(usize, Unfinished)> {
+    let [stream, position, sessions, digest] = <[Option<String>; 4]>::try_from(row).ok()?;
+    let session = stream?.rsplit_once(MARK)?.1.parse().ok()?;
+    let group = Unfinished {
+        end: Position(position?),
+        sessions: sessions?.parse().ok()?,
+        digest: digest?,
+        done: BTreeSet::new(),
+    };
+    Some((session, group))
 }
 
 fn parse(row: Vec<Option<String>>) -> Option<Progress> {

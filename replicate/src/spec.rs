@@ -74,6 +74,12 @@ pub struct Settings {
     /// origin's log has them.
     pub check_before: bool,
     pub retained: Retained,
+    /// Sessions that apply at the same time; up to 32. Transactions that have nothing in
+    /// common may then be seen in the sink in another order than they were
+    /// committed in; each still whole, and what belongs together in its order. Where
+    /// either end is SQLite there is one session, whatever is set: it has one writer,
+    /// and its log does not cut transactions at the same place twice.
+    pub sessions: usize,
 }
 
 /// How much of its log an origin may keep because of a stream.
@@ -123,6 +129,7 @@ impl Default for Settings {
             answer_timeout: Duration::from_secs(120),
             check_before: true,
             retained: Retained::default(),
+            sessions: 1,
         }
     }
 }

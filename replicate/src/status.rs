@@ -17,6 +17,8 @@ pub struct Status {
     /// Transactions of the sink that these were applied in, or that saved a
     /// position: what the opposite stream has to drop.
     pub commits: u64,
+    /// Groups of transactions that several sessions applied at the same time.
+    pub divided: u64,
     /// Transactions of the opposite stream that were dropped.
     pub own_dropped: u64,
     /// Letters written: changes put aside, and what was overwritten.

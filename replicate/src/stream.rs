@@ -7,7 +7,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use switchback_engines::{Armed, Capture, CaptureRequest, Class, Distance, Endpoint, Table, Writer, WriterOptions};
+use switchback_engines::{
+    Armed, Capture, CaptureRequest, Class, Distance, Endpoint, Engine, Table, Writer, WriterOptions,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +23,7 @@ use crate::held;
 use crate::own::{self, Own, Store};
 use crate::patient::{Patient, in_time};
 use crate::plan::Plan;
-use crate::progress::{Claims, Progress, ProgressTable};
+use crate::progress::{Claims, Progress, ProgressTable, SESSIONS_MAX};
 use crate::render::Dialect;
 use crate::spec::Spec;
 use crate::stage::applying::applying;
@@ -181,7 +183,15 @@ impl Stream {
             status.clone(),
             ending.clone(),
         ));
-        stages.spawn(grouping(Arc::clone(&self.plan), Arc::clone(&self.spec), applier.dialect, captured, batches));
+        stages.spawn(grouping(
+            Arc::clone(&self.plan),
+            Arc::clone(&self.spec),
+            applier.dialect,
+            self.sessions(),
+            applier.unfinished.clone(),
+            captured,
+            batches,
+        ));
         stages.spawn(looking(
             Arc::clone(&self.origin),
             self.request().await?,
@@ -226,6 +236,9 @@ impl Stream {
             }
         }
         applied.and(ended)?;
+        for writer in applier.sessions {
+            writer.close().await?;
+        }
         applier.writer.close().await?;
         Ok(())
     }
@@ -240,6 +253,12 @@ impl Stream {
         doings::refuse(writer.as_mut(), &self.plan).await?;
         let letters = Letters::new(info, &self.spec.name);
         let held = held::load(writer.as_mut(), &letters, &self.plan).await?;
+        let unfinished = table.unfinished(writer.as_mut()).await?;
+        let left = unfinished.as_ref().map_or(0, |group| group.sessions);
+        let mut sessions = Vec::new();
+        while sessions.len() < left || (self.sessions() > 1 && sessions.len() < self.sessions()) {
+            sessions.push(self.writer(&self.sink).await?);
+        }
         let opening = self.origin.capture(&request, &progress.position, &progress.incarnation);
         let capture = self.asking(&self.origin, "beginning to follow the changes", opening).await?;
         let applier = Applier {
@@ -254,6 +273,8 @@ impl Stream {
             held,
             // The one by which the stream was claimed.
             commits: 1,
+            sessions,
+            unfinished,
         };
         Ok((applier, capture))
     }
@@ -271,6 +292,13 @@ impl Stream {
             })?);
         }
         Ok(CaptureRequest { stream: self.spec.name.clone(), tables })
+    }
+
+    /// How many sessions apply; see [`crate::Settings::sessions`].
+    fn sessions(&self) -> usize {
+        let is_file = |end: &Arc<dyn Endpoint>| end.info().engine == Engine::Sqlite;
+        let wanted = self.spec.settings.sessions.clamp(1, SESSIONS_MAX);
+        if is_file(&self.origin) || is_file(&self.sink) { 1 } else { wanted }
     }
 
     /// How the sink's rows are written.

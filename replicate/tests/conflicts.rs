@@ -272,9 +272,9 @@ fn of<'l>(letters: &'l [DeadLetter], table: &str) -> Vec<&'l DeadLetter> {
     letters.iter().filter(|letter| letter.table.rsplit('.').next() == Some(table)).collect()
 }
 
-async fn puts_aside_and_replays(from: On, to: On) {
+async fn puts_aside_and_replays(from: On, to: On, sessions: usize) {
     let (origin, sink) = ends(from, to).await;
-    let one = stream(&origin, &sink, settings(Policy::DeadLetter)).await;
+    let one = stream(&origin, &sink, Settings { sessions, ..settings(Policy::DeadLetter) }).await;
     one.arm().await.unwrap_or_else(|e| panic!("{e:?}"));
     for case in &CASES {
         if !case.drift.is_empty() {
@@ -295,6 +295,7 @@ async fn puts_aside_and_replays(from: On, to: On) {
     wait_for_same(&origin, &sink, LAST, PATIENCE).await;
     let status = running.stop().await;
     assert_eq!(status.dead_letters, 2 * CASES.len() as u64);
+    assert_eq!(status.divided > 0, sessions > 1);
 
     let one = stream(&origin, &sink, settings(Policy::DeadLetter)).await;
     let letters = one.dead_letters(0, 100).await.unwrap_or_else(|e| panic!("{e:?}"));
@@ -457,7 +458,7 @@ async fn a_conflict_stops_the_stream_until_the_sink_is_mended() {
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_are_put_aside_and_made_later() {
     for to in ALL {
-        puts_aside_and_replays(On::Postgres, to).await;
+        puts_aside_and_replays(On::Postgres, to, 1).await;
     }
 }
 
@@ -472,5 +473,14 @@ async fn rows_are_overwritten_and_what_they_were_is_kept() {
 async fn a_row_that_came_and_went_meets_what_is_in_its_way() {
     for to in ALL {
         finds_what_came_and_went(On::Postgres, to).await;
+    }
+}
+
+/// What does not fit is found by one of several sessions, and put aside behind the
+/// others.
+#[tokio::test(flavor = "multi_thread")]
+async fn several_sessions_put_the_same_aside() {
+    for to in [On::Postgres, On::MySql] {
+        puts_aside_and_replays(On::Postgres, to, 3).await;
     }
 }

@@ -7,7 +7,7 @@ const KILLS: usize = 30;
 
 async fn to_everywhere(from: On, seed: u64) {
     for (n, to) in ALL.into_iter().enumerate() {
-        let survived = survives(from, to, KILLS, seed + n as u64).await;
+        let survived = survives(from, to, KILLS, seed + n as u64, 1).await;
         eprintln!(
             "{from:?} to {to:?}: {} kills, {} at places, {} transactions, {} looks",
             survived.kills, survived.at_places, survived.transactions, survived.looks

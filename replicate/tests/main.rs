@@ -12,4 +12,5 @@ mod kills;
 mod letters;
 mod limits;
 mod loops;
+mod sessions;
 mod structure;

@@ -82,6 +82,7 @@ fn tell(
         status.transactions += applied.transactions;
         status.rows += applied.rows;
         status.commits += commits;
+        status.divided += applied.divided;
         status.dead_letters += applied.dead_letters;
         status.own_dropped += batch.own_dropped;
         status.heartbeat_written = batch.heartbeat.or(status.heartbeat_written);

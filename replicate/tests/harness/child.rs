@@ -21,6 +21,7 @@ use super::stage::{self, PATIENCE};
 const ORIGIN: &str = "SWITCHBACK_CHILD_ORIGIN";
 const SINK: &str = "SWITCHBACK_CHILD_SINK";
 const NAME: &str = "SWITCHBACK_CHILD_STREAM";
+const SESSIONS: &str = "SWITCHBACK_CHILD_SESSIONS";
 const FAILPOINT: &str = "SWITCHBACK_FAILPOINT";
 
 /// How the process of a stream ends that was taken over by another one, and of
@@ -48,12 +49,17 @@ pub(crate) struct Child(tokio::process::Child);
 impl Child {
     /// Starts the stream `name`, which has been armed, between two ends.
     pub(crate) fn start(origin: &End, sink: &End, name: &str, failpoint: Option<&str>) -> Self {
+        Self::start_with(origin, sink, name, failpoint, 1)
+    }
+
+    pub(crate) fn start_with(origin: &End, sink: &End, name: &str, failpoint: Option<&str>, sessions: usize) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
             .args(["harness::child::the_stream", "--exact", "--nocapture"])
             .env(ORIGIN, &origin.url)
             .env(SINK, &sink.url)
             .env(NAME, name)
+            .env(SESSIONS, sessions.to_string())
             .env_remove(FAILPOINT)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -157,7 +163,9 @@ pub(crate) async fn run_if_asked() {
     let tables = stage::pairs(&origin, &sink).await;
     let name = StreamName::new(&name).unwrap();
     let opposite = stage::opposite(name.as_str());
-    let stream = Stream::new(origin, sink, Spec { name, opposite, tables, settings: settings() }).unwrap();
+    let sessions = std::env::var(SESSIONS).ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let settings = Settings { sessions, ..settings() };
+    let stream = Stream::new(origin, sink, Spec { name, opposite, tables, settings }).unwrap();
     let (status, mut applied) = watch::channel(Status::default());
     tokio::spawn(async move {
         if applied.wait_for(|status| status.transactions > 0).await.is_ok() {

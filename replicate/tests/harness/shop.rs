@@ -224,8 +224,16 @@ async fn shop(session: Session, mut customer: Customer, pause: Duration, open: C
 
 /// Writes what the sink must have in the end, and waits until it does.
 pub(crate) async fn close(origin: &End, sink: &End) {
-    const LAST: &str = "BEGIN; INSERT INTO ledger VALUES (1000000000000, 1, 0, 'the end'); \
-         UPDATE accounts SET version = version + 1 WHERE id = 1; COMMIT";
-    origin.execute(LAST).await;
+    close_day(origin, sink, 0).await;
+}
+
+/// The same at the end of one of many days, which are counted.
+pub(crate) async fn close_day(origin: &End, sink: &End, day: u64) {
+    let last = format!(
+        "BEGIN; INSERT INTO ledger VALUES ({}, 1, 0, 'the end'); \
+         UPDATE accounts SET version = version + 1 WHERE id = 1; COMMIT",
+        1_000_000_000_000 + day
+    );
+    origin.execute(&last).await;
     wait_for_same(origin, sink, "SELECT MAX(tx) FROM ledger", PATIENCE).await;
 }

@@ -38,6 +38,9 @@ struct Arguments {
     /// How often each is killed.
     #[arg(long, default_value_t = 1_000)]
     kills: usize,
+    /// How many sessions apply; only where neither end is SQLite.
+    #[arg(long, default_value_t = 1)]
+    sessions: usize,
     /// Where chance begins.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -57,6 +60,7 @@ struct Results {
     command: String,
     machine: Machine,
     seed: u64,
+    sessions: usize,
     pairs: Vec<OfPair>,
 }
 
@@ -88,7 +92,7 @@ async fn main() -> Result<()> {
     let mut machine = Machine::look();
     let mut done = Vec::new();
     for (n, (origin, sink)) in (0..).zip(pairs) {
-        let result = one(origin, sink, arguments.kills, arguments.seed + n).await?;
+        let result = one(origin, sink, &arguments, arguments.seed + n).await?;
         say(&serde_json::to_string(&result)?);
         done.push(result);
     }
@@ -101,6 +105,7 @@ async fn main() -> Result<()> {
             .replace("-p switchback-benches", "-p switchback-benches --features soak"),
         machine,
         seed: arguments.seed,
+        sessions: arguments.sessions,
         pairs: done,
     };
     let folder = record::folder(arguments.out.as_deref(), &results.date, &arguments.machine)?;
@@ -112,10 +117,11 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-async fn one(origin: On, sink: On, kills: usize, seed: u64) -> Result<OfPair> {
+async fn one(origin: On, sink: On, arguments: &Arguments, seed: u64) -> Result<OfPair> {
+    let (kills, sessions) = (arguments.kills, arguments.sessions);
     let begin = Instant::now();
     // The harness panics with what it found, as a test does.
-    let outcome = tokio::spawn(killing::survives(origin, sink, kills, seed)).await;
+    let outcome = tokio::spawn(killing::survives(origin, sink, kills, seed, sessions)).await;
     let seconds = begin.elapsed().as_secs_f64();
     let (survived, failure) = match outcome {
         Ok(survived) => (Some(survived), None),
