@@ -1,3 +1,5 @@
 //! The forward move: precheck → structure → load → follow.
 //!
-//! Nothing of it is built yet; no command of the tool leads here.
+//! [`structure`] is built; no command of the tool leads here yet.
+
+pub mod structure;
