@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::bulk::Loader;
 use crate::capture::{Armed, Capture, CaptureRequest, Distance, StreamName};
 use crate::change::Position;
 use crate::database::{ConnectOptions, Database};
 use crate::error::Result;
 use crate::look::Look;
+use crate::snapshot::{SnapshotRequest, Taken};
 use crate::url::DatabaseUrl;
 use crate::write::{Writer, WriterOptions};
 
@@ -43,6 +45,21 @@ pub trait Endpoint: Database + Look {
     /// [`crate::Error::Capture`], before anything is delivered, when the log
     /// can't serve everything behind `from`, or isn't the one that was armed.
     async fn capture(&self, request: &CaptureRequest, from: &Position, incarnation: &str) -> Result<Box<dyn Capture>>;
+
+    /// Takes hold of one state of the database, at a place of the log that was
+    /// armed. Writers are kept out for a moment at most, except where the engine's
+    /// rooms say otherwise.
+    ///
+    /// # Errors
+    /// [`crate::Error::Capture`] when the place can't be told exactly.
+    async fn snapshot(&self, request: &SnapshotRequest) -> Result<Taken>;
+
+    /// Opens a session that takes many rows at once, outside of the pool.
+    async fn loader(&self, options: &WriterOptions) -> Result<Loader>;
+
+    /// Whether everything up to `goal` lies at or before `position`; `None` when
+    /// one of them is no position of this engine's.
+    fn has_reached(&self, position: &Position, goal: &Position) -> Option<bool>;
 
     /// How far the end of the log is from `position`.
     async fn distance(&self, stream: &StreamName, position: &Position) -> Result<Distance>;

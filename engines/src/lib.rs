@@ -9,12 +9,14 @@
 //! what `reports` builds on.
 //!
 //! Reading is [`Database`]; an [`Endpoint`] of a stream also has a [`Capture`] and
-//! a [`Writer`]; what a change is, is in [`change`].
+//! a [`Writer`]; what a change is, is in [`change`]. Whole tables go from a
+//! [`Snapshot`] through a [`bulk::Loader`].
 //!
 //! What it does not do: compare (that is `switchback-verify`), or decide what is
 //! written when (that is `switchback-replicate`).
 
 pub mod batch;
+pub mod bulk;
 pub mod canon;
 #[cfg(feature = "driver")]
 pub mod capture;
@@ -41,6 +43,8 @@ pub mod pack;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod range;
+#[cfg(feature = "driver")]
+pub mod snapshot;
 pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -66,6 +70,8 @@ pub use error::{CaptureFault, Cause, Class, ConnectFault, Error, QueryFault, Res
 pub use look::{Look, TextRow};
 pub use nested::{Array, Dimension, Entry, Range};
 pub use range::{KeyRange, KeyValues};
+#[cfg(feature = "driver")]
+pub use snapshot::{Form, Snapshot, SnapshotRequest, Taken};
 pub use table::{Column, Element, Field, ForeignKey, Key, Logical, Notation, Shape, Table, TableRef};
 pub use url::DatabaseUrl;
 pub use value::{Date, Moment, OwnedValue, Value};

@@ -3,7 +3,8 @@
 //! A [`Value`] in memory takes 48 bytes and often an allocation; rows that wait
 //! for a decision by the ten thousand are kept packed. Unlike a canonical cell
 //! ([`crate::canon::cell`]) nothing is unified: −0.0 stays −0.0 and `1.10` keeps
-//! its scale. Never written to disk, so it has no version.
+//! its scale. It has no version: whoever keeps it for longer than a process lives adds
+//! one.
 
 use std::borrow::Cow;
 use std::ops::Bound;

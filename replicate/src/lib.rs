@@ -63,6 +63,7 @@
 //! - [`doings`]: tables of the sink that would do something by themselves.
 //! - [`stage`]: the three at work, heartbeats, and looks at the log; [`stream`]: from
 //!   arming to the end; [`patient`]: no end is waited for without end.
+//! - [`copying`]: what a load needs that goes before a stream.
 //!
 //! Without the feature `run` this crate is its result types, which `reports` builds
 //! on.
@@ -76,6 +77,8 @@ mod careful;
 #[cfg(feature = "run")]
 mod codec;
 mod conflict;
+#[cfg(feature = "run")]
+mod copying;
 #[cfg(feature = "run")]
 mod dead_letters;
 #[cfg(feature = "run")]
@@ -118,6 +121,8 @@ mod stream;
 mod transaction;
 
 pub use conflict::{Conflict, ConflictClass, Policies, Policy};
+#[cfg(feature = "run")]
+pub use copying::TableMap;
 #[cfg(feature = "run")]
 pub use error::{Error, Result};
 #[cfg(feature = "run")]

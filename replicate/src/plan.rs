@@ -221,6 +221,25 @@ impl Mapped {
         self.cells.iter().map(cell).collect()
     }
 
+    /// Where a cell's value is in an image of the origin's.
+    pub(crate) fn from(&self, place: usize) -> Option<usize> {
+        self.cells.get(place).map(|cell| cell.from)
+    }
+
+    /// Whether a cell's values are right as they are.
+    pub(crate) fn is_same(&self, place: usize) -> bool {
+        self.cells.get(place).is_some_and(|cell| cell.same)
+    }
+
+    /// A value of the origin's as a cell's column holds it.
+    pub(crate) fn fit(&self, place: usize, value: OwnedValue) -> std::result::Result<OwnedValue, Unfit> {
+        let column = self.columns.get(place).and_then(|&i| self.sink.columns.get(i));
+        match (self.cells.get(place), column) {
+            (Some(cell), Some(column)) if !cell.same => fit(self.engine, &cell.rule, column, &value, false),
+            _ => Ok(value),
+        }
+    }
+
     /// The name of a cell's column at the sink.
     pub(crate) fn cell_name(&self, place: usize) -> &str {
         self.columns.get(place).and_then(|&i| self.sink.columns.get(i)).map_or("", |column| column.name.as_str())

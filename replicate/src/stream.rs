@@ -18,7 +18,6 @@ use crate::apply::Applier;
 use crate::dead_letters::Letters;
 use crate::doings;
 use crate::error::{Error, Result};
-use crate::failpoint::reached;
 use crate::held;
 use crate::own::{self, Own, Store};
 use crate::patient::{Patient, in_time};
@@ -35,7 +34,7 @@ use crate::status::Status;
 
 /// A stream, running or not.
 pub struct Stream {
-    origin: Arc<dyn Endpoint>,
+    pub(crate) origin: Arc<dyn Endpoint>,
     pub(crate) sink: Arc<dyn Endpoint>,
     pub(crate) spec: Arc<Spec>,
     pub(crate) plan: Arc<Plan>,
@@ -62,20 +61,11 @@ impl Stream {
     /// Makes our own tables on both sides, arms the origin, and writes the first
     /// progress row: from here on nothing is missed.
     pub async fn arm(&self) -> Result<Armed> {
-        for end in [&self.origin, &self.sink] {
-            let mut writer = self.writer(end).await?;
-            for statement in own::create(end.info().engine) {
-                writer.run(&[statement]).await.map_err(|failed| failed.error)?;
-            }
-            writer.close().await?;
-        }
+        self.prepare().await?;
+        let armed = self.arm_origin().await?;
         let mut writer = self.writer(&self.sink).await?;
-        doings::refuse(writer.as_mut(), &self.plan).await?;
-        let armed = self.origin.arm(&self.request().await?).await?;
-        reached("after-arm");
-        let table = ProgressTable::new(self.sink.info(), &self.spec.name);
-        let first = Progress::first(&armed.incarnation, &armed.position);
-        writer.run(&[table.insert(&first)]).await.map_err(|failed| failed.error)?;
+        let first = self.first_progress(&armed.incarnation, &armed.position);
+        writer.run(&[first]).await.map_err(|failed| failed.error)?;
         writer.close().await?;
         Ok(armed)
     }
@@ -280,7 +270,7 @@ impl Stream {
     }
 
     /// The tables that are streamed, and behind them our own that have to be seen.
-    async fn request(&self) -> Result<CaptureRequest> {
+    pub(crate) async fn request(&self) -> Result<CaptureRequest> {
         let mut tables: Vec<Table> = self.spec.tables.iter().map(|pair| pair.origin.clone()).collect();
         for own in [Own::Progress, Own::Heartbeats] {
             let reference = own::reference(self.origin.info().engine, own);

@@ -12,6 +12,7 @@
 //! - [`split`], [`probe`], [`rank`]: keys that cut a table, and their order.
 //! - [`position`]: where the binary log stands.
 //! - [`write`]: sessions that write.
+//! - [`snapshot`]: one state for many readers.
 //! - [`capture`]: changes, from the binary log.
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::batch::{DecodeRows, RawBatch};
+use crate::bulk::Loader;
 use crate::capture::{Armed, Capture, CaptureRequest, Distance, StreamName};
 use crate::change::Position;
 use crate::database::{ConnectOptions, Database, ReadRequest};
@@ -27,6 +29,7 @@ use crate::endpoint::Endpoint;
 use crate::engine::ServerInfo;
 use crate::error::Result;
 use crate::range::KeyValues;
+use crate::snapshot::{SnapshotRequest, Taken};
 use crate::table::{Table, TableRef};
 use crate::url::DatabaseUrl;
 use crate::write::{Writer, WriterOptions};
@@ -45,6 +48,7 @@ mod position;
 mod probe;
 mod rank;
 mod read;
+mod snapshot;
 mod split;
 mod types;
 mod wire;
@@ -129,6 +133,18 @@ impl Endpoint for MySql {
     async fn capture(&self, request: &CaptureRequest, from: &Position, incarnation: &str) -> Result<Box<dyn Capture>> {
         let begin = (from, incarnation);
         capture::capture(&self.pool, self.info.flavor, &self.database, &self.marks, request, begin).await
+    }
+
+    async fn snapshot(&self, request: &SnapshotRequest) -> Result<Taken> {
+        snapshot::take(self.pool.opener(), self.info.flavor, request).await
+    }
+
+    async fn loader(&self, options: &WriterOptions) -> Result<Loader> {
+        write::Session::open_bulk(&self.pool, self.info.flavor, options).await
+    }
+
+    fn has_reached(&self, position: &Position, goal: &Position) -> Option<bool> {
+        capture::has_reached(self.info.flavor, position, goal)
     }
 
     async fn distance(&self, stream: &StreamName, position: &Position) -> Result<Distance> {

@@ -20,21 +20,9 @@ use crate::value::Value;
 
 /// Reads the rows of `request` into `out`; how many were sent.
 pub(super) async fn read(pool: &Pool, request: ReadRequest<'_>, out: mpsc::Sender<RawBatch>) -> Result<u64> {
-    let ReadRequest { table, columns, scope, filter } = request;
-    let condition = match scope {
-        Scope::All => None,
-        Scope::Range { key, range } => sql::in_range(Engine::MySql, table, key, range),
-        Scope::Keys { values: [], .. } => return Ok(0),
-        Scope::Keys { key, values } => Some(sql::in_keys(Engine::MySql, table, key, values)),
-    };
-    let decoder = RowDecoder::new(table, columns)?;
-    let what = format!("reading `{}`", table.name);
-    let statement = format!(
-        "SELECT {} FROM {}{}",
-        select_list(table, columns),
-        sql::table(Engine::MySql, &table.name),
-        sql::where_clause(&[condition.as_deref(), filter]),
-    );
+    let Some(statement) = select(&request) else { return Ok(0) };
+    let decoder = RowDecoder::new(request.table, request.columns)?;
+    let what = format!("reading `{}`", request.table.name);
     let mut lease = pool.lease().await?;
     decoder.expect(&lease.start(&what, &statement).await?)?;
     let mut row_count = 0;
@@ -53,6 +41,23 @@ pub(super) async fn read(pool: &Pool, request: ReadRequest<'_>, out: mpsc::Sende
             return Ok(row_count);
         }
     }
+}
+
+/// The statement for `request`; `None` where no row is asked for.
+pub(super) fn select(request: &ReadRequest<'_>) -> Option<String> {
+    let ReadRequest { table, columns, scope, filter } = request;
+    let condition = match scope {
+        Scope::All => None,
+        Scope::Range { key, range } => sql::in_range(Engine::MySql, table, key, range),
+        Scope::Keys { values: [], .. } => return None,
+        Scope::Keys { key, values } => Some(sql::in_keys(Engine::MySql, table, key, values)),
+    };
+    Some(format!(
+        "SELECT {} FROM {}{}",
+        select_list(table, columns),
+        sql::table(Engine::MySql, &table.name),
+        sql::where_clause(&[condition.as_deref(), *filter]),
+    ))
 }
 
 /// The number of rows that meet `filter`.

@@ -20,6 +20,8 @@
 //! What it does not do: switch triggers off, as neither server can do that for a
 //! session.
 
+mod bulk;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -58,10 +60,13 @@ struct Limits {
 
 impl Session {
     pub(super) async fn open(opener: &Opener, flavor: Flavor, options: &WriterOptions) -> Result<Self> {
-        let purpose = Purpose {
-            capabilities: capability::MULTI_STATEMENTS | capability::MULTI_RESULTS | capability::FOUND_ROWS,
-            program: &options.application_name,
-        };
+        Self::open_with(opener, flavor, options, 0).await
+    }
+
+    /// With capabilities beside those of every such session.
+    async fn open_with(opener: &Opener, flavor: Flavor, options: &WriterOptions, capabilities: u32) -> Result<Self> {
+        let statements = capability::MULTI_STATEMENTS | capability::MULTI_RESULTS | capability::FOUND_ROWS;
+        let purpose = Purpose { capabilities: statements | capabilities, program: &options.application_name };
         let mut connection = opener.open_for(purpose).await?;
         let failed = |e| connect_error(&opener.location, e);
         for statement in pins(flavor, options) {

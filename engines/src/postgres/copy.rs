@@ -1,11 +1,12 @@
 //! `COPY (query) TO STDOUT (FORMAT binary)`: the one way rows are read.
 
 use futures_util::StreamExt as _;
+use sqlx::postgres::PgConnection;
 use tokio::sync::mpsc;
 
 use super::bytes::Fault;
 use super::frame::Framer;
-use super::pool::{Lease, Pool};
+use super::pool::Pool;
 use crate::batch::RawBatch;
 use crate::error::{Error, QueryFault, Result};
 
@@ -14,30 +15,30 @@ use crate::error::{Error, QueryFault, Result};
 pub(super) async fn stream(pool: &Pool, what: &str, query: &str, out: &mpsc::Sender<RawBatch>) -> Result<u64> {
     let mut lease = pool.lease().await?;
     let mut sent = 0;
-    match drain(&mut lease, query, out, &mut sent).await {
+    match drain(lease.connection(), query, out, &mut sent).await {
         Ok(true) => {
             lease.give_back();
             Ok(sent)
         }
         Ok(false) => Ok(sent),
         Err(Broken::Driver(e)) => Err(lease.fail(what, e)),
-        Err(Broken::Protocol(why)) => Err(Error::Query {
-            location: pool.location().to_owned(),
-            what: what.to_owned(),
-            fault: QueryFault::Other,
-            source: why.into(),
-        }),
+        Err(Broken::Protocol(why)) => Err(unreadable(pool.location(), what, why)),
     }
 }
 
-enum Broken {
+/// The server did not keep to its own format.
+pub(super) fn unreadable(location: &str, what: &str, why: Fault) -> Error {
+    Error::Query { location: location.to_owned(), what: what.to_owned(), fault: QueryFault::Other, source: why.into() }
+}
+
+pub(super) enum Broken {
     Driver(sqlx::Error),
     Protocol(Fault),
 }
 
-/// Whether the result was read to its end.
-async fn drain(
-    lease: &mut Lease<'_>,
+/// Sends all rows of `query`, and says whether the result was read to its end.
+pub(super) async fn drain(
+    connection: &mut PgConnection,
     query: &str,
     out: &mpsc::Sender<RawBatch>,
     sent: &mut u64,
@@ -50,7 +51,7 @@ async fn drain(
     // for only while there is nothing to read.
     let mut messages = tokio::select! {
         biased;
-        begun = lease.connection().copy_out_raw(&statement) => begun.map_err(Broken::Driver)?,
+        begun = connection.copy_out_raw(&statement) => begun.map_err(Broken::Driver)?,
         () = &mut gone => return Ok(false),
     };
     let mut framer = Framer::new();

@@ -11,6 +11,7 @@
 //! - [`split`], [`rank`]: key ranges in the server's own order.
 //! - [`position`]: the version, and where the log stands.
 //! - [`write`]: sessions that write.
+//! - [`snapshot`]: one state for many readers.
 //! - [`capture`]: changes by logical replication.
 //! - [`fault`]: the driver's errors, sorted.
 //!
@@ -45,6 +46,7 @@ mod rank;
 mod read;
 mod scalar;
 mod shapes;
+mod snapshot;
 mod split;
 mod type_tree;
 mod types;
@@ -60,7 +62,9 @@ use tokio::sync::mpsc;
 use self::connect::Connector;
 use self::decode::CopyDecoder;
 use self::pool::Pool;
+use self::position::Lsn;
 use crate::batch::{DecodeRows, RawBatch};
+use crate::bulk::Loader;
 use crate::capture::{Armed, Capture, CaptureRequest, Distance, StreamName};
 use crate::change::Position;
 use crate::database::{ConnectOptions, Database, ReadRequest};
@@ -68,6 +72,7 @@ use crate::endpoint::Endpoint;
 use crate::engine::{Engine, Flavor, ServerInfo};
 use crate::error::{Error, QueryFault, Result};
 use crate::range::KeyValues;
+use crate::snapshot::{SnapshotRequest, Taken};
 use crate::table::{Table, TableRef};
 use crate::url::DatabaseUrl;
 use crate::write::{Writer, WriterOptions};
@@ -190,6 +195,18 @@ impl Endpoint for Postgres {
 
     async fn capture(&self, request: &CaptureRequest, from: &Position, incarnation: &str) -> Result<Box<dyn Capture>> {
         capture::open(self.pool.connector(), request, from, incarnation).await
+    }
+
+    async fn snapshot(&self, request: &SnapshotRequest) -> Result<Taken> {
+        snapshot::take(self.pool.connector(), request).await
+    }
+
+    async fn loader(&self, options: &WriterOptions) -> Result<Loader> {
+        write::open_bulk(self.pool.connector(), options).await
+    }
+
+    fn has_reached(&self, position: &Position, goal: &Position) -> Option<bool> {
+        Some(Lsn::parse(&position.0)? >= Lsn::parse(&goal.0)?)
     }
 
     async fn distance(&self, stream: &StreamName, position: &Position) -> Result<Distance> {

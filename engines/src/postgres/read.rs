@@ -12,6 +12,7 @@ use crate::batch::RawBatch;
 use crate::database::{ReadRequest, Scope};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::snapshot::Form;
 use crate::sql;
 use crate::table::{Column, Table};
 
@@ -22,7 +23,7 @@ pub(super) async fn read(
     out: mpsc::Sender<RawBatch>,
 ) -> Result<u64> {
     let what = format!("reading `{}`", request.table.name);
-    copy::stream(pool, &what, &select(from, &request)?, &out).await
+    copy::stream(pool, &what, &select(from, &request, Form::Decoded)?, &out).await
 }
 
 pub(super) async fn count(pool: &Pool, from: &str, table: &Table, filter: Option<&str>) -> Result<u64> {
@@ -39,10 +40,12 @@ pub(super) fn from(table: &Table, partitioned: bool) -> String {
     if partitioned { name } else { format!("ONLY {name}") }
 }
 
-fn select(from: &str, request: &ReadRequest<'_>) -> Result<String> {
+pub(super) fn select(from: &str, request: &ReadRequest<'_>, form: Form) -> Result<String> {
     let columns = decode::columns(request.table, request.columns)?;
-    for column in &columns {
-        readable(request.table, column)?;
+    if form == Form::Decoded {
+        for column in &columns {
+            readable(request.table, column)?;
+        }
     }
     let scope = match &request.scope {
         Scope::All => None,
@@ -57,7 +60,13 @@ fn select(from: &str, request: &ReadRequest<'_>) -> Result<String> {
             Some(sql::in_keys(Engine::Postgres, request.table, key, values))
         }
     };
-    let expression = |column: &Column| types::expression(column, &sql::name(Engine::Postgres, &column.name));
+    let expression = |column: &Column| {
+        let name = sql::name(Engine::Postgres, &column.name);
+        match form {
+            Form::Decoded => types::expression(column, &name),
+            Form::AsStored => name,
+        }
+    };
     let columns: Vec<String> = columns.into_iter().map(expression).collect();
     let condition = sql::where_clause(&[scope.as_deref(), request.filter]);
     Ok(format!("SELECT {} FROM {from}{condition}", columns.join(", ")))

@@ -17,6 +17,8 @@
 //! exclusion constraints, which is a trigger too: a duplicate is let in. Whoever
 //! writes into a table that has such a one has to look himself.
 
+mod bulk;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,6 +28,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Either, Row as _, ValueRef as _};
 
 use super::connect::Connector;
 use super::fault;
+use crate::bulk::Loader;
 use crate::error::{ConnectFault, Error, QueryFault, Result};
 use crate::sql;
 use crate::write::{Neutral, Outcome, StatementFailed, Violation, Writer, WriterOptions};
@@ -53,6 +56,15 @@ const WHAT: &str = "writing";
 
 /// Opens a session that writes.
 pub(super) async fn open(connector: &Connector, options: &WriterOptions) -> Result<Box<dyn Writer>> {
+    Ok(Box::new(session(connector, options).await?))
+}
+
+/// Opens one that also takes many rows at once.
+pub(super) async fn open_bulk(connector: &Connector, options: &WriterOptions) -> Result<Loader> {
+    Ok(Loader::Bulk(Box::new(session(connector, options).await?)))
+}
+
+async fn session(connector: &Connector, options: &WriterOptions) -> Result<PostgresWriter> {
     let mut connection = connector.open().await?;
     let location = connector.location();
     let refused = |e| fault::connect(location, e);
@@ -63,7 +75,7 @@ pub(super) async fn open(connector: &Connector, options: &WriterOptions) -> Resu
         Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("42501") => return Err(unprivileged(location)),
         Err(e) => return Err(refused(e)),
     }
-    Ok(Box::new(PostgresWriter { connection, location: location.to_owned(), state: State::Idle }))
+    Ok(PostgresWriter { connection, location: location.to_owned(), state: State::Idle })
 }
 
 fn limits(options: &WriterOptions) -> String {

@@ -38,5 +38,6 @@ pub use literal::literal;
 pub(crate) use literal::quoted;
 pub use lookup::finds_by_literal;
 pub use mysql::in_own_charset;
+pub(crate) use mysql::{MySqlCell, mysql_loaded};
 pub use name::{name, table};
-pub(crate) use postgres::{POSTGRES_DOMAIN, postgres_base, postgres_base_of};
+pub(crate) use postgres::{POSTGRES_DOMAIN, postgres_base, postgres_base_of, postgres_copied};

@@ -49,6 +49,62 @@ pub(super) fn literal(column: &Column, value: &Value<'_>) -> String {
     }
 }
 
+/// What a column is loaded from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MySqlCell {
+    Text,
+    /// The digits of bytes, which no character set can change.
+    Hex,
+    /// Neither says the column's values.
+    Neither,
+}
+
+impl MySqlCell {
+    pub(crate) fn of(column: &Column) -> Self {
+        match column.logical {
+            Some(Logical::Binary { .. } | Logical::Bytes { .. }) => Self::Hex,
+            // Also where one bit is taken for a boolean.
+            _ if column.native.starts_with("bit") => Self::Neither,
+            // The year 0 is 2000 where it is text.
+            None | Some(Logical::Bits { .. } | Logical::Year | Logical::Geometry { .. } | Logical::Vector { .. }) => {
+                Self::Neither
+            }
+            Some(_) => Self::Text,
+        }
+    }
+}
+
+/// The text, or the digits, that mean to `LOAD DATA` what [`literal`] means in a
+/// statement; `None` where there is no such.
+pub(crate) fn mysql_loaded(column: &Column, value: &Value<'_>) -> Option<String> {
+    let cell = MySqlCell::of(column);
+    match (cell, value) {
+        (MySqlCell::Hex, Value::Bytes(v)) => Some(display::hex(v)),
+        (MySqlCell::Hex, Value::Uuid(v)) => Some(display::hex(v)),
+        (MySqlCell::Hex, Value::Text(v)) => Some(display::hex(v.as_bytes())),
+        (MySqlCell::Text, Value::Bool(v)) => Some(u8::from(*v).to_string()),
+        (MySqlCell::Text, Value::Int(_) | Value::UInt(_) | Value::Decimal(_)) => display::text(value),
+        (MySqlCell::Text, Value::F32(_) | Value::F64(_)) if beyond_numbers(value).is_some() => None,
+        // A text column gets the digits that a person reads, a number all there are.
+        (MySqlCell::Text, Value::F32(_) | Value::F64(_)) if literal(column, value).starts_with('\'') => {
+            display::text(value)
+        }
+        (MySqlCell::Text, Value::F32(_) | Value::F64(_)) => Some(literal(column, value)),
+        (MySqlCell::Text, Value::Instant(v)) => display::text(&Value::Timestamp(*v)),
+        (
+            MySqlCell::Text,
+            Value::Text(_)
+            | Value::Json(_)
+            | Value::Set(_)
+            | Value::Uuid(_)
+            | Value::Date(_)
+            | Value::Time(_)
+            | Value::Timestamp(_),
+        ) => display::text(value),
+        _ => None,
+    }
+}
+
 /// MySQL compares `BINARY(n)` with all its zeros.
 fn padded(column: &Column, bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();

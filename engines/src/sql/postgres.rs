@@ -31,6 +31,12 @@ pub(super) fn literal(column: &Column, value: &Value<'_>) -> String {
     }
 }
 
+/// The text that `COPY` reads as the value; `None` where only [`literal`] can say it.
+pub(crate) fn postgres_copied(column: &Column, value: &Value<'_>) -> Option<String> {
+    let base = postgres_base(column);
+    if base == "money" || base == "money[]" { None } else { scalar_text(column, value) }
+}
+
 /// What stands between the quotes of [`literal`], where quotes are all there is.
 pub(super) fn scalar_text(column: &Column, value: &Value<'_>) -> Option<String> {
     match column.logical {

@@ -10,6 +10,7 @@
 //! - `read`: rows into batches; `wire`: the bytes of a batch, and back.
 //! - `split`: range boundaries and the order of keys; `position`: whether
 //!   somebody wrote.
+//! - `snapshot`: one state for many readers.
 //! - `write`: the session that writes to a sink; `statement`: what a statement
 //!   does, by its first words.
 //! - `capture`: the change tables and their triggers; `objects`: the names of what
@@ -47,6 +48,7 @@ mod objects;
 mod pool;
 mod position;
 mod read;
+mod snapshot;
 mod split;
 mod statement;
 mod types;
@@ -59,6 +61,7 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::batch::{DecodeRows, RawBatch};
+use crate::bulk::Loader;
 use crate::capture::{Armed, Capture, CaptureRequest, Distance, StreamName};
 use crate::change::Position;
 use crate::database::{ConnectOptions, Database, ReadRequest};
@@ -66,11 +69,13 @@ use crate::endpoint::Endpoint;
 use crate::engine::ServerInfo;
 use crate::error::Result;
 use crate::range::KeyValues;
+use crate::snapshot::{SnapshotRequest, Taken};
 use crate::table::{Table, TableRef};
 use crate::url::DatabaseUrl;
 use crate::write::{Writer, WriterOptions};
 use connect::Encoding;
 use pool::{Member, Pool};
+use position::Spot;
 
 /// One SQLite file.
 pub struct Sqlite {
@@ -159,6 +164,18 @@ impl Endpoint for Sqlite {
 
     async fn capture(&self, request: &CaptureRequest, from: &Position, incarnation: &str) -> Result<Box<dyn Capture>> {
         capture::begin(&self.file, request, from, incarnation).await
+    }
+
+    async fn snapshot(&self, request: &SnapshotRequest) -> Result<Taken> {
+        snapshot::take(&self.file, request).await
+    }
+
+    async fn loader(&self, options: &WriterOptions) -> Result<Loader> {
+        Ok(Loader::Statements(write::open(self, options).await?))
+    }
+
+    fn has_reached(&self, position: &Position, goal: &Position) -> Option<bool> {
+        Some(Spot::parse(position)?.seq >= Spot::parse(goal)?.seq)
     }
 
     async fn distance(&self, stream: &StreamName, position: &Position) -> Result<Distance> {

@@ -16,7 +16,7 @@ use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
 use sqlx::sqlite::{SqliteRow, SqliteValueRef};
-use sqlx::{Decode, Row as _, Sqlite as Driver, TypeInfo as _, ValueRef as _};
+use sqlx::{Decode, Row as _, Sqlite as Driver, SqliteConnection, TypeInfo as _, ValueRef as _};
 use tokio::sync::mpsc;
 
 use super::connect::Encoding;
@@ -45,14 +45,36 @@ pub(super) async fn count(db: &Sqlite, table: &Table, filter: Option<&str>) -> R
 }
 
 pub(super) async fn read(db: &Sqlite, request: ReadRequest<'_>, out: mpsc::Sender<RawBatch>) -> Result<u64> {
-    let columns = columns_of(request.table, request.columns)?;
-    let query = select(db.encoding, &request, &columns)?;
-    let failed = |e| fault::querying(&db.info.location, format!("reading `{}`", request.table.name), e);
-
     let mut lease = db.pool.lease().await?;
-    let mut rows = pool::once(query).fetch(lease.connection());
+    let sent = pump(&db.info.location, db.encoding, lease.connection(), &request, &out).await?;
+    if sent.whole {
+        lease.release();
+    }
+    Ok(sent.row_count)
+}
+
+/// What became of a read.
+pub(super) struct Sent {
+    pub(super) row_count: u64,
+    /// Whether the result was read to its end; if not, the statement still runs.
+    pub(super) whole: bool,
+}
+
+/// Sends the rows of `request`, until there are no more or nobody wants them.
+pub(super) async fn pump(
+    location: &str,
+    encoding: Encoding,
+    connection: &mut SqliteConnection,
+    request: &ReadRequest<'_>,
+    out: &mpsc::Sender<RawBatch>,
+) -> Result<Sent> {
+    let columns = columns_of(request.table, request.columns)?;
+    let query = select(encoding, request, &columns)?;
+    let failed = |e| fault::querying(location, format!("reading `{}`", request.table.name), e);
+
+    let mut rows = pool::once(query).fetch(connection);
     let mut gone = pin!(out.closed());
-    let mut sent = 0;
+    let mut row_count = 0;
     let mut batch = RawBatch::default();
     loop {
         // A filter may find nothing for hours; the receiver's end must be
@@ -60,29 +82,26 @@ pub(super) async fn read(db: &Sqlite, request: ReadRequest<'_>, out: mpsc::Sende
         let row = tokio::select! {
             biased;
             row = rows.try_next() => row.map_err(failed)?,
-            () = &mut gone => return Ok(sent),
+            () = &mut gone => return Ok(Sent { row_count, whole: false }),
         };
         if let Some(row) = &row {
             if batch.bytes.capacity() == 0 {
                 batch.bytes.reserve(BATCH_CAPACITY);
             }
-            put_row(row, 0..columns.len(), db.encoding, &mut batch.bytes).map_err(failed)?;
+            put_row(row, 0..columns.len(), encoding, &mut batch.bytes).map_err(failed)?;
             batch.row_count += 1;
         }
         if batch.bytes.len() >= BATCH_BYTES || (row.is_none() && batch.row_count > 0) {
-            let row_count = batch.row_count as u64;
+            let count = batch.row_count as u64;
             if out.send(std::mem::take(&mut batch)).await.is_err() {
-                return Ok(sent);
+                return Ok(Sent { row_count, whole: false });
             }
-            sent += row_count;
+            row_count += count;
         }
         if row.is_none() {
-            break;
+            return Ok(Sent { row_count, whole: true });
         }
     }
-    drop(rows);
-    lease.release();
-    Ok(sent)
 }
 
 /// The columns at `positions`, which come from a caller that may hold another

@@ -26,8 +26,8 @@ const FAILPOINT: &str = "SWITCHBACK_FAILPOINT";
 
 /// How the process of a stream ends that was taken over by another one, and of
 /// one that ended for another reason.
-const FENCED: i32 = 3;
-const FAILED: i32 = 4;
+pub(crate) const FENCED: i32 = 3;
+pub(crate) const FAILED: i32 = 4;
 
 /// What the process says when it has applied something.
 const APPLIED: &str = "applied";
@@ -53,13 +53,18 @@ impl Child {
     }
 
     pub(crate) fn start_with(origin: &End, sink: &End, name: &str, failpoint: Option<&str>, sessions: usize) -> Self {
+        let sessions = sessions.to_string();
+        let environment =
+            [(ORIGIN, origin.url.as_str()), (SINK, &sink.url), (NAME, name), (SESSIONS, sessions.as_str())];
+        Self::of("harness::child::the_stream", &environment, failpoint)
+    }
+
+    /// Starts this program again, as nothing but the one `test`.
+    pub(crate) fn of(test: &str, environment: &[(&str, &str)], failpoint: Option<&str>) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
-            .args(["harness::child::the_stream", "--exact", "--nocapture"])
-            .env(ORIGIN, &origin.url)
-            .env(SINK, &sink.url)
-            .env(NAME, name)
-            .env(SESSIONS, sessions.to_string())
+            .args([test, "--exact", "--nocapture"])
+            .envs(environment.iter().copied())
             .env_remove(FAILPOINT)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

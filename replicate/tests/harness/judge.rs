@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use switchback_engines::{Database, Engine};
 use switchback_verify::{
-    Began, Difference, DifferenceSink, Options, Progress, SinkError, TablePlan, TableSink, Verdict, run,
+    Began, Difference, DifferenceSink, Options, Progress, RunOutcome, SinkError, TableOutcome, TablePlan, TableSink,
+    Verdict, run,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -21,19 +22,29 @@ pub(crate) async fn assert_same(origin: &End, sink: &End) {
 
 /// As [`assert_same`], for any application. Returns how many tables there are.
 pub(crate) async fn same_tables(origin: &End, sink: &End) -> usize {
+    let (outcome, found) = compared(origin, sink).await;
+    assert_eq!(outcome.verdict, Verdict::Equal, "{}\n{}", tables(&outcome), found.join("\n"));
+    outcome.tables.len()
+}
+
+/// What was found of each table, for people.
+pub(crate) fn tables(outcome: &RunOutcome) -> String {
+    let line = |t: &TableOutcome| {
+        format!("{} {:?} rows {}/{} {:?}", t.name(), t.verdict, t.source_rows, t.target_rows, t.problems)
+    };
+    outcome.tables.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What the comparison came to, and the first differences of each table.
+pub(crate) async fn compared(origin: &End, sink: &End) -> (RunOutcome, Vec<String>) {
     let found = Arc::new(Found::default());
     // Of their own: sessions that were left idle may be of a server that is gone.
     let (source, target): (Arc<dyn Database>, Arc<dyn Database>) = (open(&origin.url).await, open(&sink.url).await);
     let options = Options { run_id: "judge".to_owned(), ..Options::default() };
     let outcome = run(source, target, options, found.clone(), Progress::new(), CancellationToken::new()).await;
     let outcome = outcome.unwrap_or_else(|e| panic!("{e:?}"));
-    let tables: Vec<String> = outcome
-        .tables
-        .iter()
-        .map(|t| format!("{} {:?} rows {}/{} {:?}", t.name(), t.verdict, t.source_rows, t.target_rows, t.problems))
-        .collect();
-    assert_eq!(outcome.verdict, Verdict::Equal, "{}\n{}", tables.join("\n"), found.0.lock().unwrap().join("\n"));
-    outcome.tables.len()
+    let found = found.0.lock().unwrap().clone();
+    (outcome, found)
 }
 
 /// Waits until the sink has what the origin has of a query, both read over

@@ -31,8 +31,12 @@ pub(crate) async fn pairs(origin: &Arc<dyn Endpoint>, sink: &Arc<dyn Endpoint>) 
 /// All tables of the origin, whatever they are, with their namesakes.
 pub(crate) async fn all_pairs(origin: &Arc<dyn Endpoint>, sink: &Arc<dyn Endpoint>) -> Vec<TablePair> {
     let mut pairs = Vec::new();
+    let others = sink.tables().await.unwrap();
     for reference in origin.tables().await.unwrap() {
-        pairs.push(TablePair::new(table(origin, &reference.name).await, table(sink, &reference.name).await));
+        let name = &reference.name;
+        let other = others.iter().find(|t| t.name == *name).unwrap_or_else(|| panic!("no table {name}"));
+        let (there, here) = tokio::join!(origin.describe(&reference), sink.describe(other));
+        pairs.push(TablePair::new(there.unwrap().unwrap(), here.unwrap().unwrap()));
     }
     pairs
 }

@@ -137,12 +137,17 @@ impl Reached {
         });
     }
 
-    /// Whether MariaDB's log has come as far as `other` in every domain.
+    /// Whether every transaction of `other` was seen: of MariaDB's, whether the log
+    /// has come as far in every domain.
     pub(in crate::mysql) fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::MariaDb(own), Self::MariaDb(other)) => {
                 other.iter().all(|(domain, (_, number))| own.get(domain).is_some_and(|(_, reached)| reached >= number))
             }
+            (Self::MySql(own), Self::MySql(other)) => other.iter().all(|(source, runs)| {
+                let own = own.get(source).map(Vec::as_slice).unwrap_or_default();
+                runs.iter().all(|(first, last)| own.iter().any(|(from, to)| from <= first && last <= to))
+            }),
             _ => false,
         }
     }

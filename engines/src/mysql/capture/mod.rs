@@ -78,6 +78,16 @@ struct Binlog {
     has_ended: bool,
 }
 
+/// Whether everything up to `goal` lies in `position`.
+pub(super) fn has_reached(flavor: Flavor, position: &Position, goal: &Position) -> Option<bool> {
+    Some(Reached::parse(flavor, &position.0)?.covers(&Reached::parse(flavor, &goal.0)?))
+}
+
+/// A set of transactions in a server's spelling as the position it is.
+pub(super) fn position(flavor: Flavor, text: &str) -> Option<Position> {
+    Reached::parse(flavor, text).map(|reached| reached.position())
+}
+
 /// Begins to capture behind `from`.
 pub(super) async fn capture(
     pool: &Pool,

@@ -50,6 +50,9 @@ pub(in crate::mysql) struct Connection {
 /// by then.
 const STATEMENT_BYTES_FIRST: usize = 16 << 10;
 
+/// Of a packet of what is loaded: less than any server takes.
+const FILL_BYTES: usize = 256 << 10;
+
 impl Connection {
     pub(in crate::mysql) async fn open(login: &Login, tls: &Tls, purpose: Purpose<'_>) -> WireResult<Self> {
         let (stream, local): (Box<dyn Stream>, bool) = match &login.socket {
@@ -111,6 +114,31 @@ impl Connection {
     /// must be called for as long as there are more.
     pub(in crate::mysql) async fn begin(&mut self, sql: &str) -> WireResult<()> {
         self.command(command::QUERY, sql.as_bytes()).await
+    }
+
+    /// Begins a statement that loads what [`Connection::fill`] sends until
+    /// [`Connection::end_fill`]. Only here the server is given what it asks for by
+    /// the name of a file, whatever that name is, and it is never a file.
+    pub(in crate::mysql) async fn begin_fill(&mut self, sql: &str) -> WireResult<()> {
+        self.begin(sql).await?;
+        match self.answer().await?.first() {
+            Some(&mark::LOCAL_FILE) => Ok(()),
+            _ => Err(WireError::Protocol("it does not ask for what is to be loaded")),
+        }
+    }
+
+    pub(in crate::mysql) async fn fill(&mut self, bytes: &[u8]) -> WireResult<()> {
+        for piece in bytes.chunks(FILL_BYTES) {
+            self.channel.send(piece).await?;
+        }
+        Ok(())
+    }
+
+    pub(in crate::mysql) async fn end_fill(&mut self) -> WireResult<Ending> {
+        // Nothing at all is the end.
+        self.channel.send(&[]).await?;
+        let (_, ending) = self.next_result().await?;
+        Ok(ending)
     }
 
     /// The longest that [`Connection::begin`] takes.

@@ -7,8 +7,9 @@
 //! closes the socket. TLS: `verify_ca` has to check the chain without the name.
 //!
 //! What it does not do: statements with parameters, compression, procedures
-//! (several results for one statement), sending files (a server that asks for one has
-//! broken the protocol, as far as we are concerned).
+//! (several results for one statement), sending files: a server that asks for one has
+//! broken the protocol, as far as we are concerned, except in answer to the statement
+//! that loads rows, and then it is given rows.
 //!
 //! - [`cursor`]: reading what packets are made of.
 //! - [`channel`]: packets over a stream.

@@ -11,6 +11,7 @@ pub(in crate::mysql) mod capability {
     pub(in crate::mysql) const FOUND_ROWS: u32 = 1 << 1;
     pub(in crate::mysql) const LONG_FLAG: u32 = 1 << 2;
     pub(in crate::mysql) const CONNECT_WITH_DB: u32 = 1 << 3;
+    pub(in crate::mysql) const LOCAL_FILES: u32 = 1 << 7;
     pub(in crate::mysql) const PROTOCOL_41: u32 = 1 << 9;
     pub(in crate::mysql) const SSL: u32 = 1 << 11;
     pub(in crate::mysql) const TRANSACTIONS: u32 = 1 << 13;

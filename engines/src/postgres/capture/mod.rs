@@ -2,6 +2,7 @@
 //!
 //! - [`arm`]: makes slot and publication, and removes them.
 //! - [`slot`]: what the server has of a stream, and whether that serves.
+//! - [`export`]: a state of the database at a place of the log.
 //! - [`wire`]: the streaming connection.
 //! - [`pgoutput`]: its messages.
 //! - [`relation`]: whether a table in the log is the one that was described.
@@ -21,6 +22,7 @@
 //! compared with what there is whenever a stream is started.
 
 mod arm;
+mod export;
 mod pgoutput;
 mod relation;
 mod rows;
@@ -34,6 +36,7 @@ use futures_util::FutureExt as _;
 use pgwire_replication::{Lsn as WireLsn, ReplicationClient, ReplicationEvent};
 
 pub(super) use self::arm::{arm, disarm};
+pub(super) use self::export::export;
 use self::relation::Natives;
 use self::rows::Rows;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -126,7 +126,11 @@ async fn again(file: &File, connection: &mut SqliteConnection, table: &str) -> R
 }
 
 /// The last row of the log.
-async fn end(file: &File, stream: &StreamName, connection: &mut SqliteConnection) -> Result<Spot> {
+pub(in crate::sqlite) async fn end(
+    file: &File,
+    stream: &StreamName,
+    connection: &mut SqliteConnection,
+) -> Result<Spot> {
     let log = sql::name(Engine::Sqlite, &objects::log(stream));
     let row = pool::once(format!("SELECT seq, at FROM {log} ORDER BY seq DESC LIMIT 1")).fetch_one(connection).await;
     row.and_then(|row| Ok(Spot { seq: row.try_get(0)?, at: row.try_get(1)? }))

@@ -101,7 +101,7 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
 use sqlx::Row as _;
 
-pub(super) use arm::{arm, disarm};
+pub(super) use arm::{arm, disarm, end};
 use check::faulty;
 use log::{Cursor, Log};
 use trim::{Plan, Trimmer};

@@ -1,0 +1,218 @@
+//! One state of the database for many readers.
+//!
+//! `FLUSH TABLES WITH READ LOCK` keeps every commit out for the milliseconds in
+//! which the readers begin and the position is read (measured: 60 of 60 exact,
+//! while `LOCK INSTANCE FOR BACKUP` lost rows). It takes RELOAD. Without that
+//! MariaDB tells the position of a snapshot itself, of one session's only, so
+//! there is one reader; MySQL does not, and a load that a stream shall follow is
+//! refused. The lock waits for statements that run, and keeps new ones waiting
+//! meanwhile, for at most [`LOCK_SECONDS`].
+//!
+//! No XA transaction may be prepared at the position: its rows are in the log
+//! before it, and in no snapshot. So it is looked for them behind the reading of
+//! the position, while nothing can be committed.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::connect::Opener;
+use super::decode::RowDecoder;
+use super::fault::{NO_CATALOG, query_error, server_code};
+use super::wire::Connection;
+use super::wire::connection::Grid;
+use super::{capture, read};
+use crate::batch::RawBatch;
+use crate::change::Position;
+use crate::database::ReadRequest;
+use crate::engine::Flavor;
+use crate::error::{CaptureFault, Error, QueryFault, Result};
+use crate::snapshot::{Form, Snapshot, SnapshotRequest, Taken};
+
+const WHAT: &str = "taking a snapshot";
+/// The application waits for as long.
+const LOCK_SECONDS: u32 = 20;
+/// Not allowed: a privilege, or what MySQL says to who may not look for prepared
+/// transactions.
+const DENIED: [u16; 2] = [1227, 1401];
+const BEGIN: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+
+pub(super) async fn take(opener: &Opener, flavor: Flavor, request: &SnapshotRequest) -> Result<Taken> {
+    let mut sessions = Vec::with_capacity(request.readers.max(1));
+    for _ in 0..request.readers.max(1) {
+        let mut session = Session::open(opener).await?;
+        if flavor == Flavor::MariaDb {
+            // The server's own limits would end a reader that waits for its turn.
+            session.ask("SET SESSION idle_transaction_timeout = 0, idle_readonly_transaction_timeout = 0").await?;
+        }
+        sessions.push(session);
+    }
+    let mut locking = Session::open(opener).await?;
+    locking.ask(&format!("SET SESSION lock_wait_timeout = {LOCK_SECONDS}")).await?;
+    let position = match locking.ask("FLUSH TABLES WITH READ LOCK").await {
+        Ok(_) => {
+            for session in &mut sessions {
+                session.ask(BEGIN).await?;
+            }
+            let position = match request.stream {
+                Some(_) => Some(locking.position(flavor).await?),
+                None => None,
+            };
+            locking.ask("UNLOCK TABLES").await?;
+            position
+        }
+        Err(error) if server_code(&error).is_some_and(|code| DENIED.contains(&code)) => {
+            sessions.truncate(1);
+            let Some(session) = sessions.first_mut() else { return Err(error) };
+            session.ask(BEGIN).await?;
+            match (&request.stream, flavor) {
+                (None, _) => None,
+                (Some(_), Flavor::MariaDb) => Some(session.own_position().await?),
+                (Some(_), Flavor::Original) => {
+                    let why = "the account may not keep writers out for a moment, which takes RELOAD";
+                    return Err(refused(opener, CaptureFault::Denied, why));
+                }
+            }
+        }
+        Err(error) => return Err(error),
+    };
+    locking.connection.quit().await;
+    let connections: Vec<Connection> = sessions.into_iter().map(|session| session.connection).collect();
+    let snapshot = MySqlSnapshot {
+        location: opener.location.clone(),
+        readers: connections.len(),
+        free: Semaphore::new(connections.len()),
+        idle: Mutex::new(connections),
+    };
+    Ok(Taken { position, snapshot: Arc::new(snapshot) })
+}
+
+fn refused(opener: &Opener, fault: CaptureFault, why: &str) -> Error {
+    Error::Capture { location: opener.location.clone(), fault, why: why.to_owned() }
+}
+
+struct Session<'o> {
+    opener: &'o Opener,
+    connection: Connection,
+}
+
+impl<'o> Session<'o> {
+    async fn open(opener: &'o Opener) -> Result<Self> {
+        Ok(Self { opener, connection: opener.open().await? })
+    }
+
+    async fn ask(&mut self, statement: &str) -> Result<Grid> {
+        self.connection.query(statement).await.map_err(|e| query_error(&self.opener.location, WHAT, e))
+    }
+
+    async fn cell(&mut self, statement: &str) -> Result<String> {
+        let grid = self.ask(statement).await?;
+        let cell = grid.rows.into_iter().flatten().flatten().next();
+        cell.ok_or_else(|| query_error(&self.opener.location, WHAT, NO_CATALOG))
+    }
+
+    /// Where the log stands, while this session keeps it there.
+    async fn position(&mut self, flavor: Flavor) -> Result<Position> {
+        let statement = match flavor {
+            Flavor::Original => "SELECT @@GLOBAL.gtid_executed",
+            Flavor::MariaDb => "SELECT @@GLOBAL.gtid_binlog_pos",
+        };
+        let text = self.cell(statement).await?;
+        self.none_prepared().await?;
+        self.parsed(flavor, &text)
+    }
+
+    /// Where in MariaDB's log the snapshot of this session is.
+    async fn own_position(&mut self) -> Result<Position> {
+        let status = self.ask("SHOW STATUS LIKE 'binlog_snapshot_%'").await?;
+        let value = |name: &str| {
+            let row = status.rows.iter().find(|row| {
+                row.first().and_then(Option::as_deref).is_some_and(|found| found.eq_ignore_ascii_case(name))
+            });
+            row.and_then(|row| row.get(1)?.clone())
+        };
+        let file = value("binlog_snapshot_file").filter(|file| !file.contains(['\'', '\\']));
+        let place = value("binlog_snapshot_position").and_then(|place| place.parse::<u64>().ok());
+        let (Some(file), Some(place)) = (file, place) else {
+            return Err(refused(self.opener, CaptureFault::Unfaithful, "the server does not say where a snapshot is"));
+        };
+        let text = self.cell(&format!("SELECT BINLOG_GTID_POS('{file}', {place})")).await?;
+        self.none_prepared().await?;
+        self.parsed(Flavor::MariaDb, &text)
+    }
+
+    fn parsed(&self, flavor: Flavor, text: &str) -> Result<Position> {
+        capture::position(flavor, text).ok_or_else(|| query_error(&self.opener.location, WHAT, NO_CATALOG))
+    }
+
+    async fn none_prepared(&mut self) -> Result<()> {
+        match self.ask("XA RECOVER").await {
+            Ok(grid) if grid.rows.is_empty() => Ok(()),
+            Ok(_) => {
+                let why = "an XA transaction is prepared, whose rows are in the log already: let it end first";
+                Err(refused(self.opener, CaptureFault::Unfaithful, why))
+            }
+            Err(error) if server_code(&error).is_some_and(|code| DENIED.contains(&code)) => {
+                let why = "the account may not look for prepared XA transactions, which takes XA_RECOVER_ADMIN";
+                Err(refused(self.opener, CaptureFault::Denied, why))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+struct MySqlSnapshot {
+    location: String,
+    readers: usize,
+    /// A permit for each session that is idle or lent.
+    free: Semaphore,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl MySqlSnapshot {
+    fn lost(&self) -> Error {
+        Error::Query {
+            location: self.location.clone(),
+            what: "reading from the snapshot".to_owned(),
+            fault: QueryFault::ConnectionLost,
+            source: "a reader of it was lost, which nobody can replace".into(),
+        }
+    }
+}
+
+#[async_trait]
+impl Snapshot for MySqlSnapshot {
+    async fn read(&self, request: ReadRequest<'_>, form: Form, out: mpsc::Sender<RawBatch>) -> Result<u64> {
+        // `bulk::passes` says so of no table of this engine.
+        debug_assert_eq!(form, Form::Decoded, "rows of MySQL's are always decoded");
+        let Some(statement) = read::select(&request) else { return Ok(0) };
+        let decoder = RowDecoder::new(request.table, request.columns)?;
+        let what = format!("reading `{}`", request.table.name);
+        let failed = |e| query_error(&self.location, what.as_str(), e);
+        let _permit = self.free.acquire().await.map_err(|_| self.lost())?;
+        // Given back only when the result was read to its end.
+        let taken = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut connection = taken.ok_or_else(|| self.lost())?;
+        decoder.expect(&connection.start(&statement).await.map_err(failed)?)?;
+        let mut row_count = 0;
+        loop {
+            let (batch, last) = connection.next_rows().await.map_err(failed)?;
+            let rows = batch.row_count as u64;
+            if rows > 0 {
+                if out.send(batch).await.is_err() {
+                    return Ok(row_count);
+                }
+                row_count += rows;
+            }
+            if last {
+                self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+                return Ok(row_count);
+            }
+        }
+    }
+
+    fn readers(&self) -> usize {
+        self.readers
+    }
+}
