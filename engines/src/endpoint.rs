@@ -12,13 +12,14 @@ use crate::capture::{Armed, Capture, CaptureRequest, Distance, StreamName};
 use crate::change::Position;
 use crate::database::{ConnectOptions, Database};
 use crate::error::Result;
+use crate::look::Look;
 use crate::snapshot::{SnapshotRequest, Taken};
 use crate::url::DatabaseUrl;
 use crate::write::{Writer, WriterOptions};
 
 /// A database that changes can be captured from and applied to.
 #[async_trait]
-pub trait Endpoint: Database {
+pub trait Endpoint: Database + Look {
     /// Opens a session that writes, outside of the pool.
     async fn writer(&self, options: &WriterOptions) -> Result<Box<dyn Writer>>;
 

@@ -75,10 +75,20 @@ fn convert(engine: Engine, rule: &Rule, logical: &Logical, value: &OwnedValue) -
             #[expect(clippy::cast_possible_truncation, reason = "the caller checks that it stayed equal")]
             Value::F64(v) => Value::F32(v as f32),
             Value::Decimal(v) => Value::F32(v.to_f32()),
+            Value::Int(v) => Value::F32(v as f32),
+            Value::UInt(v) => Value::F32(v as f32),
             other => other,
         },
-        Logical::Float64 | Logical::SqliteNumeric => match number(rule, value)? {
+        // Whole numbers stay as they are only where the column keeps such: as a
+        // literal for a double, one beyond 2^53 would be rounded by the server.
+        Logical::SqliteNumeric => match number(rule, value)? {
             Value::Decimal(v) => Value::F64(v.to_f64()),
+            other => other,
+        },
+        Logical::Float64 => match number(rule, value)? {
+            Value::Decimal(v) => Value::F64(v.to_f64()),
+            Value::Int(v) => Value::F64(v as f64),
+            Value::UInt(v) => Value::F64(v as f64),
             other => other,
         },
         Logical::Char { .. } | Logical::Text { .. } | Logical::Enum | Logical::Network => {

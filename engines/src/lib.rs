@@ -33,6 +33,8 @@ pub mod fit;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "driver")]
+pub mod look;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 pub mod nested;
@@ -64,6 +66,8 @@ pub use decimal::Decimal;
 pub use endpoint::{Endpoint, connect_endpoint};
 pub use engine::{Engine, Flavor, ServerInfo};
 pub use error::{CaptureFault, Cause, Class, ConnectFault, Error, QueryFault, Result};
+#[cfg(feature = "driver")]
+pub use look::{Look, TextRow};
 pub use nested::{Array, Dimension, Entry, Range};
 pub use range::{KeyRange, KeyValues};
 #[cfg(feature = "driver")]

@@ -22,7 +22,8 @@
 //!    none has been superseded and stops ([`Error::Fenced`]). First, because the
 //!    server of a killed client finishes what it has received: written last, the
 //!    row lets such a transaction commit after its successor has read the old
-//!    position.
+//!    position. Where several sessions apply ([`parallel`]), each holds the row as it
+//!    is and leaves a mark, and it advances when all of them have.
 //! 3. Each change is made by the row's identity and must find the row it is about:
 //!    an insert nothing, all else exactly one. What doesn't is a [`Conflict`].
 //! 4. The commit is durable before the position is acknowledged to the origin,

@@ -7,6 +7,7 @@
 //! - [`login`], [`connect`], [`pool`]: from a URL to pinned sessions.
 //! - [`wire`]: the protocol.
 //! - [`catalog`], [`types`]: what tables are made of, and what that means.
+//! - [`look`]: what else the catalog is asked.
 //! - [`read`], [`decode`]: rows, first as bytes, then as values.
 //! - [`split`], [`probe`], [`rank`]: keys that cut a table, and their order.
 //! - [`position`]: where the binary log stands.
@@ -41,6 +42,7 @@ mod fault;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod login;
+mod look;
 mod pool;
 mod position;
 mod probe;

@@ -7,7 +7,7 @@
 //! - [`values`], [`numeric`], [`network`], [`shapes`], [`notation`], [`nested`]: how
 //!   its binary form is read.
 //! - [`read`], [`copy`], [`frame`], [`decode`]: rows by `COPY … (FORMAT binary)`.
-//! - [`scalar`]: statements with one value.
+//! - [`scalar`]: statements with one value; [`look`]: with rows of text.
 //! - [`split`], [`rank`]: key ranges in the server's own order.
 //! - [`position`]: the version, and where the log stands.
 //! - [`write`]: sessions that write.
@@ -35,6 +35,7 @@ mod fault;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod look;
 mod nested;
 mod network;
 mod notation;

@@ -270,7 +270,7 @@ impl Writer for PostgresWriter {
 }
 
 /// A simple query's results are text, whatever their types.
-fn texts(row: &PgRow) -> Result<Vec<Option<String>>, sqlx::Error> {
+pub(super) fn texts(row: &PgRow) -> Result<Vec<Option<String>>, sqlx::Error> {
     let cell = |i| {
         let value = row.try_get_raw(i)?;
         if value.is_null() {

@@ -4,6 +4,7 @@
 //!
 //! - [`connect`](Sqlite::connect): the file and its parameters; `pool`: the
 //!   connections; `fault`: what a failure means.
+//! - `look`: what else the schema is asked.
 //! - `catalog`: tables, columns, keys; `estimate`: sizes; `types`: what a
 //!   declared type means, and its affinity.
 //! - `read`: rows into batches; `wire`: the bytes of a batch, and back.
@@ -42,6 +43,7 @@ mod estimate;
 mod fault;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod look;
 mod objects;
 mod pool;
 mod position;

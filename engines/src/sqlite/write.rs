@@ -318,7 +318,7 @@ impl Run<'_> {
 }
 
 /// A row as text: numbers as SQLite's literals, blobs in hexadecimal.
-fn texts(row: &SqliteRow) -> std::result::Result<Vec<Option<String>>, sqlx::Error> {
+pub(super) fn texts(row: &SqliteRow) -> std::result::Result<Vec<Option<String>>, sqlx::Error> {
     (0..row.len())
         .map(|i| {
             let cell = row.try_get_raw(i)?;
