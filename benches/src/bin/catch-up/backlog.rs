@@ -106,6 +106,25 @@ pub(crate) async fn wait(sink: &mut dyn Writer, expected: &Expected) -> Result<I
     Ok(there)
 }
 
+/// Has the origin let go of its log up to where a slot was read. A PostgreSQL slot
+/// begins at the last running transactions that were written down before that, every
+/// fifteen seconds or so, and whoever reads it next would decode some of the backlog
+/// before once more.
+pub(crate) async fn settle(origin: &mut dyn Writer, slot: &str) -> Result<()> {
+    let end = ask(origin, "SELECT pg_current_wal_lsn()").await?;
+    let moved =
+        format!("SELECT bool_or(restart_lsn >= '{end}') FROM pg_replication_slots WHERE slot_name LIKE '{slot}'");
+    let deadline = Instant::now() + crate::PATIENCE;
+    while ask(origin, &moved).await? != "t" {
+        if Instant::now() > deadline {
+            bail!("the slot `{slot}` does not move");
+        }
+        ask(origin, "SELECT pg_log_standby_snapshot()").await?;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(())
+}
+
 /// What the origin has when its backlog is made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Expected {

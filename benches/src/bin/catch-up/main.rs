@@ -136,7 +136,7 @@ async fn measure(engine: Of, arguments: &Arguments) -> Result<OfEngine> {
     for run in 1..=arguments.runs {
         backlog::make(engine, &origin, arguments.transactions, i64::from(run)).await?;
         let expected = backlog::expected(engine, &origin, arguments.transactions).await?;
-        let native = native::catch_up(engine, &replica, &expected).await?;
+        let native = native::catch_up(engine, &origin, &replica, &expected).await?;
         turns.push(turn("the server", arguments, native, None));
         let ours = ours::catch_up(&ends, &expected).await?;
         turns.push(turn("switchback", arguments, ours.seconds, Some(ours.resident_bytes)));

@@ -60,7 +60,7 @@ pub(crate) async fn prepare(engine: Of, origin: &Server, replica: &Server, rows:
 }
 
 /// Lets it go, and holds it back again when it is done.
-pub(crate) async fn catch_up(engine: Of, replica: &Server, expected: &Expected) -> Result<f64> {
+pub(crate) async fn catch_up(engine: Of, origin: &Server, replica: &Server, expected: &Expected) -> Result<f64> {
     let (database, go, halt) = match engine {
         Of::Postgres => ("bench", "ALTER SUBSCRIPTION native ENABLE", "ALTER SUBSCRIPTION native DISABLE"),
         Of::Mysql => ("mysql", "START REPLICA", "STOP REPLICA"),
@@ -70,6 +70,9 @@ pub(crate) async fn catch_up(engine: Of, replica: &Server, expected: &Expected) 
     let begin = Instant::now();
     replica.execute(database, go).await?;
     let seconds = backlog::wait(reader.as_mut(), expected).await?.duration_since(begin).as_secs_f64();
+    if engine == Of::Postgres {
+        backlog::settle(backlog::session(origin, "bench").await?.as_mut(), "native").await?;
+    }
     replica.execute(database, halt).await?;
     Ok(seconds)
 }

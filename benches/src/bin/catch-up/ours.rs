@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
-use switchback_engines::{ConnectOptions, DatabaseUrl, Endpoint, StreamName, WriterOptions, connect_endpoint};
+use switchback_engines::{ConnectOptions, DatabaseUrl, Endpoint, Engine, StreamName, WriterOptions, connect_endpoint};
 use switchback_replicate::{Settings, Spec, Status, Stream, TablePair};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -73,6 +73,17 @@ pub(crate) async fn work(task: &Task) -> Result<()> {
             caught_up?.duration_since(begin).as_secs_f64()
         }
     };
+    let origin = endpoint(&task.ends.origin).await?;
+    if origin.info().engine == Engine::Postgres {
+        let mut origin = origin.writer(&WriterOptions::default()).await?;
+        tokio::select! {
+            ended = &mut running => {
+                ended?;
+                bail!("the stream ended by itself");
+            }
+            settled = backlog::settle(origin.as_mut(), "switchback%") => settled?,
+        }
+    }
     stop.cancel();
     running.await?;
     let caught = Caught { seconds, resident_bytes: resident_bytes()? };
