@@ -1,10 +1,12 @@
 //! The forward move: precheck → structure → load → follow.
 //!
+//! - [`check`]: what has to be so before.
 //! - [`structure`]: the tables and all that belongs to them.
 //! - [`load`]: all rows, from a state of the source at a place in its log, and the
 //!   hand-over to the stream that follows.
 //!
 //! No command of the tool leads here yet.
 
+pub mod check;
 pub mod load;
 pub mod structure;

@@ -7,7 +7,7 @@
 mod copy;
 mod cross;
 mod mysql;
-mod place;
+pub(crate) mod place;
 mod postgres;
 mod sqlite;
 mod types;
