@@ -17,7 +17,7 @@
 //!   key (they are how its rows are found, and often what it is stored by), and
 //!   checks: to add one later copies the whole table.
 //! - Other keys come after the load, foreign keys after them. The session does not
-//!   check the rows for those: see [`super::run`].
+//!   check the rows for those: see [`super::run()`].
 //! - Triggers and events come at the cutover. No session can be kept from firing a
 //!   trigger, and the applier's rows are those that the source's have written.
 
