@@ -10,7 +10,7 @@ mod servers;
 use std::time::Duration;
 
 use switchback_fixtures::{Family, Server, Side};
-use switchback_replicate::{Settings, Status};
+use switchback_replicate::{Retained, Settings, Status};
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::end::End;
@@ -37,6 +37,8 @@ fn settings() -> Settings {
         lock_timeout: Duration::from_secs(2),
         idle_timeout: Duration::from_secs(1),
         answer_timeout: Duration::from_secs(4),
+        // Always one under way, whatever happens to the origin.
+        retained: Retained { look_interval: Duration::from_millis(50), ..Retained::default() },
         ..Settings::default()
     }
 }

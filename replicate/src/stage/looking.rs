@@ -8,8 +8,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
+use crate::patient::in_time;
 use crate::spec::{Beyond, Retained, Spec};
 use crate::status::Status;
+
+const WHAT: &str = "looking at how long the log is";
 
 /// Looks at the origin's log now and then, and holds what is kept of it against the
 /// budget. An origin that does not answer is noticed by the other stages.
@@ -22,6 +25,7 @@ pub(crate) async fn looking(
     ending: CancellationToken,
 ) -> Result<()> {
     let Retained { look_interval, bytes_max, beyond } = spec.settings.retained;
+    let location = &origin.info().location;
     let mut timer = tokio::time::interval(look_interval.max(Duration::from_millis(1)));
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -31,7 +35,12 @@ pub(crate) async fn looking(
         }
         let position = status.borrow().position.clone();
         let Some(position) = position else { continue };
-        let Ok(distance) = origin.distance(&spec.name, &position).await else { continue };
+        // An origin that has fallen silent must not keep the stream from ending.
+        let looked = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            looked = in_time(location, WHAT, spec.settings.answer_timeout, origin.distance(&spec.name, &position)) => looked,
+        };
+        let Ok(distance) = looked else { continue };
         let over = bytes_max.zip(distance.retained_bytes).filter(|(max, retained)| retained > max);
         status.send_modify(|status| {
             status.distance = Some(distance);
@@ -43,7 +52,7 @@ pub(crate) async fn looking(
             // What has come is still applied, and nobody is surprised that the log
             // ends.
             ending.cancel();
-            origin.disarm(&request).await?;
+            in_time(location, "disarming", spec.settings.answer_timeout, origin.disarm(&request)).await?;
             return Err(Error::LetGo { stream: spec.name.clone(), retained, budget });
         }
     }
