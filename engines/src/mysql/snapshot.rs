@@ -13,6 +13,7 @@
 //! the position, while nothing can be committed.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, mpsc};
@@ -33,6 +34,9 @@ use crate::snapshot::{Form, Snapshot, SnapshotRequest, Taken};
 const WHAT: &str = "taking a snapshot";
 /// The application waits for as long.
 const LOCK_SECONDS: u32 = 20;
+/// How long MariaDB is asked for the GTIDs of a place, and how often.
+const LOOKUP: Duration = Duration::from_secs(10);
+const LOOKUP_PAUSE: Duration = Duration::from_millis(10);
 /// Not allowed: a privilege, or what MySQL says to who may not look for prepared
 /// transactions.
 const DENIED: [u16; 2] = [1227, 1401];
@@ -137,9 +141,27 @@ impl<'o> Session<'o> {
         let (Some(file), Some(place)) = (file, place) else {
             return Err(refused(self.opener, CaptureFault::Unfaithful, "the server does not say where a snapshot is"));
         };
-        let text = self.cell(&format!("SELECT BINLOG_GTID_POS('{file}', {place})")).await?;
+        let text = self.gtid_at(&file, place).await?;
         self.none_prepared().await?;
         self.parsed(Flavor::MariaDb, &text)
+    }
+
+    /// The server looks it up in the file, to which others write meanwhile, and now and
+    /// then finds nothing there. The place stays what it is, so it is asked again.
+    async fn gtid_at(&mut self, file: &str, place: u64) -> Result<String> {
+        let question = format!("SELECT BINLOG_GTID_POS('{file}', {place})");
+        let deadline = Instant::now() + LOOKUP;
+        loop {
+            let found = self.ask(&question).await?.rows.into_iter().flatten().flatten().next();
+            match found {
+                Some(text) => return Ok(text),
+                None if Instant::now() > deadline => {
+                    let why = format!("the server does not say which GTIDs are before {place} of its log {file}");
+                    return Err(refused(self.opener, CaptureFault::Unfaithful, &why));
+                }
+                None => tokio::time::sleep(LOOKUP_PAUSE).await,
+            }
+        }
     }
 
     fn parsed(&self, flavor: Flavor, text: &str) -> Result<Position> {
