@@ -8,7 +8,7 @@ use super::gtid::Reached;
 use super::log::WHAT;
 use crate::capture::StreamName;
 use crate::engine::Flavor;
-use crate::error::{CaptureFault, Error, Result};
+use crate::error::{CaptureFault, Error, QueryFault, Result};
 use crate::mysql::connect::Opener;
 use crate::mysql::fault::{connect_error, query_error};
 use crate::mysql::wire::connection::{Dump, DumpedEvent};
@@ -130,6 +130,17 @@ fn pins(flavor: Flavor, reader: &Reader, reached: &Reached) -> Vec<String> {
 /// A server's refusal to send its log, sorted.
 fn refusal(location: &str, error: WireError) -> Error {
     let fault = match &error {
+        // Another reader of the stream has come later. Which of the two may go on is for
+        // the progress row to say, so it is like a connection that was lost: who was
+        // superseded finds out when it claims the stream again, and who was not goes on.
+        WireError::Server(e) if e.code == 1236 && e.says("with the same server_uuid") => {
+            return Error::Query {
+                location: location.to_owned(),
+                what: WHAT.to_owned(),
+                fault: QueryFault::ConnectionLost,
+                source: Box::new(error),
+            };
+        }
         WireError::Server(e) => match e.code {
             1044 | 1045 | 1142 | 1227 | 1370 => Some((CaptureFault::Denied, "the account may not read the binary log")),
             1236 if e.says("purged") => {
