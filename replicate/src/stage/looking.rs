@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchback_engines::{CaptureRequest, Endpoint};
+use switchback_engines::{CaptureRequest, Class, Endpoint};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +40,18 @@ pub(crate) async fn looking(
             () = stop.cancelled() => return Ok(()),
             looked = in_time(location, WHAT, spec.settings.answer_timeout, origin.distance(&spec.name, &position)) => looked,
         };
-        let Ok(distance) = looked else { continue };
+        let distance = match looked {
+            Ok(distance) => distance,
+            // A budget that can't be kept must not look as if it were.
+            Err(error) if bytes_max.is_some() && error.class() != Class::Transient => {
+                ending.cancel();
+                return Err(error.into());
+            }
+            Err(_) => {
+                status.send_modify(|status| status.distance = None);
+                continue;
+            }
+        };
         let over = bytes_max.zip(distance.retained_bytes).filter(|(max, retained)| retained > max);
         status.send_modify(|status| {
             status.distance = Some(distance);
