@@ -101,13 +101,18 @@ impl Touched {
         key.iter().for_each(|value| pack(value, &mut packed));
         self.pending.push((table, packed, present));
         if self.pending.len() >= PENDING_MAX {
-            // Too many keys do no harm: each is brought to what the snapshot has.
-            for (table, _, _) in &self.pending {
-                self.keys.entry(*table).or_default().vague = true;
-            }
-            self.settle()?;
+            self.settle_vaguely()?;
         }
         Ok(())
+    }
+
+    /// The snapshot has the transaction, or a part of it, or nothing. Too many keys do no
+    /// harm: each is brought to what the snapshot has.
+    pub(super) fn settle_vaguely(&mut self) -> Result<()> {
+        for (table, _, _) in &self.pending {
+            self.keys.entry(*table).or_default().vague = true;
+        }
+        self.settle()
     }
 
     /// The transaction is in the snapshot.
