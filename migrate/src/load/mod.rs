@@ -43,7 +43,6 @@
 //! one that was cut off is begun again from empty tables.
 
 mod error;
-mod failpoint;
 mod ledger;
 mod mend;
 mod own;
@@ -59,11 +58,11 @@ use std::time::{Duration, Instant};
 
 use switchback_engines::{Class, Engine, SnapshotRequest, Writer, WriterOptions};
 use switchback_replicate::Stream;
+use switchback_replicate::failpoint::reached;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::{Error, Result};
-use self::failpoint::reached;
 use self::ledger::{Ledger, Range, Stage};
 use self::progress::Counters;
 pub use self::progress::{Phase, Progress};
