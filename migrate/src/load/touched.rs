@@ -100,14 +100,7 @@ impl Touched {
         let mut packed = Vec::new();
         key.iter().for_each(|value| pack(value, &mut packed));
         self.pending.push((table, packed, present));
-        if self.pending.len() >= PENDING_MAX {
-            // Too many keys do no harm: each is brought to what the snapshot has.
-            for (table, _, _) in &self.pending {
-                self.keys.entry(*table).or_default().vague = true;
-            }
-            self.settle()?;
-        }
-        Ok(())
+        if self.pending.len() >= PENDING_MAX { self.settle_vaguely() } else { Ok(()) }
     }
 
     /// The transaction is in the snapshot.
@@ -123,6 +116,16 @@ impl Touched {
             self.bytes = 0;
         }
         Ok(())
+    }
+
+    /// Some of what was delivered as one transaction is in the snapshot, and the rest
+    /// is not.
+    pub(super) fn settle_vaguely(&mut self) -> Result<()> {
+        // Too many keys do no harm: each is brought to what the snapshot has.
+        for (table, _, _) in &self.pending {
+            self.keys.entry(*table).or_default().vague = true;
+        }
+        self.settle()
     }
 
     /// The transaction is not in the snapshot: it is for the stream.
@@ -261,6 +264,11 @@ mod tests {
         touched.settle().unwrap();
         let (keys, present) = all(&mut touched, 0);
         assert_eq!((keys, present), ([1, 2].into(), 1));
+        // Of these it is not known, and so of none of their table.
+        touched.pending.extend([(0, packed(4), true), (0, packed(5), false)]);
+        touched.settle_vaguely().unwrap();
+        let (keys, present) = all(&mut touched, 0);
+        assert_eq!((keys, present), ([1, 2, 4, 5].into(), 0));
         touched.leave_out(&[0]);
         assert!(touched.is_empty());
     }
