@@ -101,7 +101,7 @@ impl End {
 
     /// Runs a script of any number of statements on a connection of its own.
     pub(crate) async fn execute(&self, script: &str) {
-        execute(&self.home, script).await;
+        self.try_execute(script).await.unwrap_or_else(|e| panic!("{e}"));
     }
 
     /// What the server says against a script.
