@@ -135,6 +135,7 @@ pub(crate) async fn moved(from: On, to: On, wanted: &Wanted) -> Moved {
     let pairs = pairs(&origin, &target, &options).await;
     let count = pairs.len();
     let application = Working::start(&origin, from, Duration::from_millis(2));
+    cut_off(&origin, &target, &pairs).await;
     if let Some(refused) = &wanted.refused {
         is_refused(load(&origin, &target, &pairs).await, refused);
         origin.execute(refused.mend).await;
@@ -154,7 +155,7 @@ pub(crate) async fn moved(from: On, to: On, wanted: &Wanted) -> Moved {
         "{from:?} to {to:?}: {count} tables, {} rows in {} ranges, {transactions} transactions meanwhile, {} streamed",
         loaded.rows, loaded.ranges_total, ended.transactions
     );
-    assert!(loaded.rows > 8_000 && transactions > 20, "{loaded:?} {transactions}");
+    assert!(loaded.rows > 8_000 && loaded.mended_keys > 0 && transactions > 20, "{loaded:?} {transactions}");
     create(&target, &plan, Part::AtCutover).await;
     Moved { origin, target }
 }
@@ -196,15 +197,39 @@ fn stream(origin: &End, target: &End, tables: &[TablePair]) -> Stream {
         name: StreamName::new("forward").unwrap(),
         opposite: None,
         tables: tables.to_vec(),
-        settings: switchback_replicate::Settings::default(),
+        // Where a file is at either end there is one, whatever is set.
+        settings: switchback_replicate::Settings { sessions: 3, ..switchback_replicate::Settings::default() },
     };
     Stream::new(origin.endpoint.clone(), target.endpoint.clone(), spec).unwrap_or_else(|e| panic!("{e:?}"))
 }
 
+/// A load that ends half-way: its snapshot is lost, and what is changed meanwhile has
+/// to be mended by the next one.
+async fn cut_off(origin: &End, target: &End, tables: &[TablePair]) {
+    let (progress, mut seen) = watch::channel(Progress::default());
+    let slowly = Settings { bytes_per_second: Some(200_000), ..settings() };
+    let (load, stop) = (Load::new(stream(origin, target, tables).into(), slowly), CancellationToken::new());
+    let half_way = async {
+        seen.wait_for(|now| now.ranges_loaded > 6).await.unwrap();
+        stop.cancel();
+        std::future::pending().await
+    };
+    let ended = tokio::select! {
+        ended = load.run(&stop, &progress) => ended,
+        () = half_way => Ok(()),
+    };
+    // What can't be held may be met first.
+    assert!(matches!(ended, Err(Error::Stopped | Error::Unfit { .. })), "{ended:?}");
+}
+
+/// Small ranges, so that there are some of each larger table.
+fn settings() -> Settings {
+    Settings { workers: 3, range_bytes: 64 << 10, ..Settings::default() }
+}
+
 async fn load(origin: &End, target: &End, tables: &[TablePair]) -> Result<Progress, Error> {
     let (progress, seen) = watch::channel(Progress::default());
-    let settings = Settings { workers: 3, range_bytes: 64 << 10, ..Settings::default() };
-    let load = Load::new(stream(origin, target, tables).into(), settings);
+    let load = Load::new(stream(origin, target, tables).into(), settings());
     load.run(&CancellationToken::new(), &progress).await?;
     let seen = seen.borrow().clone();
     Ok(seen)

@@ -21,7 +21,7 @@ mod create;
 mod default;
 mod left_out;
 mod model;
-mod names;
+pub(super) mod names;
 mod positions;
 mod read_mysql;
 mod read_postgres;
