@@ -37,6 +37,22 @@ pub(crate) enum Command {
     #[command(long_about = help::VERIFY, after_long_help = help::VERIFY_EXAMPLES)]
     Verify(Box<VerifyArgs>),
 
+    #[command(about = "Look at what a move needs of both databases, in both directions")]
+    #[command(long_about = help::CHECK, after_long_help = help::CHECK_EXAMPLES)]
+    Check(CheckArgs),
+
+    #[command(about = "Move structure and rows, and follow what changes")]
+    #[command(long_about = help::MIGRATE, after_long_help = help::MIGRATE_EXAMPLES)]
+    Migrate(MigrateArgs),
+
+    #[command(about = "Show how far a move is")]
+    #[command(after_long_help = help::STATUS_EXAMPLES)]
+    Status(StatusArgs),
+
+    #[command(about = "List moves, and pause, resume, retry, complete or delete one")]
+    #[command(after_long_help = help::TASK_EXAMPLES)]
+    Task(TaskArgs),
+
     #[command(about = "Show the result of a finished run again")]
     #[command(after_long_help = help::REPORT_EXAMPLES)]
     Report(ReportArgs),
@@ -94,6 +110,10 @@ impl Args {
         match &self.command {
             Command::Verify(args) => args.format,
             Command::Report(args) => args.format,
+            Command::Check(args) => args.format,
+            Command::Migrate(args) => args.go_on.format,
+            Command::Status(args) => args.format,
+            Command::Task(args) => args.command.format(),
             Command::Repair(_) | Command::Demo(_) | Command::Completions(_) => Format::Text,
         }
     }
@@ -315,6 +335,119 @@ impl OutputArgs {
     pub(crate) fn detail(&self) -> Detail {
         Detail { samples: self.show, verbose: self.verbose }
     }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// The TOML file that says what is moved
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+
+    /// Show what passed too
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct MigrateArgs {
+    #[command(flatten)]
+    pub(crate) go_on: GoOnArgs,
+
+    /// Print what the check finds and every statement for the structure, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Of all commands that make a task go on.
+#[derive(Debug, clap::Args)]
+pub(crate) struct GoOnArgs {
+    /// The TOML file that says what is moved
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+
+    /// Go on in spite of all warnings; the config can accept single ones by their names
+    #[arg(long)]
+    pub(crate) accept_warnings: bool,
+
+    /// Show no progress; without a terminal there is a line for each change of the state
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+
+    /// How to print how it ended
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatusArgs {
+    /// The TOML file that says what is moved
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TaskArgs {
+    #[command(subcommand)]
+    pub(crate) command: TaskCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TaskCommand {
+    /// List all tasks of a folder
+    List(ListArgs),
+    /// Show one, as `switchback status` does
+    Show(StatusArgs),
+    /// Stop one in order; it goes on where it was when it is resumed
+    Pause(StatusArgs),
+    /// Let one go on that was paused or cut off
+    Resume(GoOnArgs),
+    /// Let one go on that has failed
+    Retry(GoOnArgs),
+    /// End a move that follows: what is committed at the source by now goes to the target, and nothing after it
+    Complete(GoOnArgs),
+    /// Remove a task, and what it set up at both databases; what was moved stays
+    Delete(DeleteArgs),
+}
+
+impl TaskCommand {
+    fn format(&self) -> Format {
+        match self {
+            Self::List(args) => args.format,
+            Self::Show(args) | Self::Pause(args) => args.format,
+            Self::Resume(args) | Self::Retry(args) | Self::Complete(args) => args.format,
+            Self::Delete(_) => Format::Text,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArgs {
+    /// The folder of the tasks
+    #[arg(long, value_name = "DIR", default_value = crate::task_settings::STATE_DIR)]
+    pub(crate) state_dir: PathBuf,
+
+    /// How to print them
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DeleteArgs {
+    /// The TOML file that says what is moved
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+
+    /// Also when a database can't be reached, where its share is left behind then
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -6,6 +6,8 @@
 //! line itself, which may hold a password; so only position and message are taken
 //! from it.
 
+pub(crate) mod moving;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -35,6 +37,10 @@ pub(crate) struct Config {
     pub(crate) stop: Stop,
     pub(crate) confirm: Confirm,
     pub(crate) output: Output,
+    #[serde(rename = "move")]
+    pub(crate) moving: moving::Move,
+    pub(crate) load: moving::Load,
+    pub(crate) follow: moving::Follow,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -56,6 +62,9 @@ pub(crate) struct Table {
     pub(crate) ignore_columns: Vec<String>,
     #[serde(default)]
     pub(crate) rename_columns: BTreeMap<String, String>,
+    /// Columns that are not moved.
+    #[serde(default)]
+    pub(crate) skip_columns: Vec<String>,
     pub(crate) source_filter: Option<String>,
     pub(crate) target_filter: Option<String>,
     equality: Option<Spanned<Equality>>,

@@ -143,6 +143,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             if let Some(error) = cause.downcast_ref::<switchback_reports::Error>() {
                 return error.hint().map(str::to_owned);
             }
+            if let Some(error) = cause.downcast_ref::<switchback_migrate::task::Error>() {
+                return error.hint();
+            }
             cause.downcast_ref::<switchback_engines::Error>()?.hint().map(str::to_owned)
         })
         .filter(|hint| !hint.is_empty())

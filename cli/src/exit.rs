@@ -23,6 +23,9 @@ pub(crate) enum Exit {
     /// Not everything was compared, or a result could not be written. There may
     /// be differences too.
     Unfinished = 3,
+    /// A move can't begin: something has to be mended, or accepted, before. Nothing
+    /// was done.
+    Blocked = 4,
     /// Stopped by SIGINT or SIGTERM; what was compared by then is in the run's
     /// folder.
     Interrupted = 130,

@@ -3,20 +3,23 @@
 //! the run `nightly`.
 
 pub(crate) const ABOUT: &str = "\
-Proves that two databases hold the same data, and shows which rows do not.
+Proves that two databases hold the same data, and moves data from one to the other.
 
-It reads both sides once, compares typed values rather than text, reads again what differs before it says so, and names \
-whatever it could not compare. Neither database is written to.";
+`verify` reads both sides once, compares typed values rather than text, reads again what differs before it says so, and \
+names whatever it could not compare; neither database is written to. `migrate` makes the tables, copies the rows, and \
+follows what changes meanwhile; `check` says before what stands in the way.";
 
-pub(crate) const SEE_MORE: &str = "`switchback help verify` explains each setting; `switchback demo` shows it at work.";
+pub(crate) const SEE_MORE: &str = "`switchback help verify` and `switchback help migrate` explain each setting; `switchback demo` shows a comparison at \
+     work.";
 
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0    everything was compared and is equal; or the command did what it was asked for
   1    everything was compared and there are differences
   2    a mistake on the command line or in the config, or a database that cannot be opened
-  3    not everything was compared, or a result could not be written
-  130  interrupted; what was compared by then is in the run's folder
+  3    not everything was compared or moved, or a result could not be written
+  4    a move can't begin: something has to be mended, or accepted, before; nothing was done
+  130  interrupted; what was done by then is kept
 
 The result goes to stdout, everything else to stderr.";
 
@@ -98,6 +101,89 @@ The config file, with all its keys:
     run_dir = \"runs/{run_id}\"
 
 Exit codes: 0 equal, 1 differences, 2 cannot start, 3 not everything compared, 130 interrupted.";
+
+pub(crate) const CHECK: &str = "\
+Look at what a move needs of both databases, in both directions.
+
+Settings, rights, tables and names are looked at on both sides: the way back needs the target's log and the right to \
+write to the source. Each item passes, is a warning that has to be accepted by its name (`accept` in the config), or \
+fails; with what was found, why it matters, and what mends it. Nothing is changed.";
+
+pub(crate) const CHECK_EXAMPLES: &str = "\
+Examples:
+    switchback check -c shop.toml --verbose
+    switchback check -c shop.toml --format json
+
+Exit codes: 0 nothing stands in the way, 2 a database cannot be opened, 3 it cannot be asked, 4 something does.";
+
+pub(crate) const MIGRATE: &str = "\
+Move structure and rows, and follow what changes.
+
+Checks both databases, makes the tables, copies the rows as they are at one moment while the source goes on being used, \
+makes indexes and foreign keys, and then applies what has changed since and what changes from now on: each transaction \
+whole, in order, once. It goes on until `switchback task complete` is called, or it is paused.
+
+How far it is, is written down beside the config and at the target. Whatever ends it, a signal, an error or the power, \
+the same command goes on where it was.";
+
+pub(crate) const MIGRATE_EXAMPLES: &str = "\
+Examples:
+  See what would be done:
+    switchback migrate -c shop.toml --dry-run
+
+  Move, with all warnings accepted:
+    switchback migrate -c shop.toml --accept-warnings
+
+The config file, with the keys of a move (`switchback help verify` shows the others):
+    source = \"sqlite:old.db\"             # or source_env, source_file; likewise target
+    target = \"sqlite:shop.db\"
+    [move]
+    name = \"shop\"                        # of the task; a-z, 0-9 and _
+    type = \"full\"                        # or structure, full+incremental (if not said)
+    start_at = 2026-01-01T02:00:00Z      # not before
+    structure = true                     # make tables; else they have to be there
+    existing = \"refuse\"                  # or \"keep\": what has the same name at the target
+    definer = \"connecting\"               # or \"invoker\", \"keep\": of MySQL's views and routines
+    roles = false                        # PostgreSQL's roles, owners and rights too
+    way_back = true                      # check what the way back needs
+    log_retention = \"72h\"                # of the source's log, at least
+    accept = [\"journal_mode\"]            # warnings that are known and wanted
+    state_dir = \"switchback-tasks\"       # beside this file
+    schemas = { }                        # to move schemas of PostgreSQL under other names
+    [tables]
+    include = [\"*\"]
+    exclude = [\"order_archive\"]
+    [[table]]                            # once for each table that needs it
+    name = \"users\"
+    target = \"users\"                     # its name at the target
+    skip_columns = []                    # columns that are not moved
+    rename_columns = { }
+    [load]
+    workers = 4
+    range_mib = 32                       # of data in one transaction
+    mib_per_second = 100                 # throttle
+    patience = \"60s\"                     # how long a database may be away
+    [follow]
+    sessions = 1                         # that apply at the same time
+    retained_log_mib = 10000             # budget for the log that the source keeps
+    beyond = \"tell\"                      # or \"let_go\"
+    on_conflict = { value = \"stop\" }     # by class: stop, dead_letter, overwrite
+
+Exit codes: 0 moved, 2 cannot start, 3 not finished, 4 the check found what has to be mended or accepted, 130 paused by a signal.";
+
+pub(crate) const STATUS_EXAMPLES: &str = "\
+Examples:
+    switchback status -c shop.toml
+    switchback status -c shop.toml --format json
+
+Exit codes: 0 shown, 2 there is no such task, 3 it cannot be read.";
+
+pub(crate) const TASK_EXAMPLES: &str = "\
+Examples:
+    switchback task list
+    switchback task delete -c shop.toml
+
+Exit codes: as of `switchback migrate`.";
 
 pub(crate) const REPORT_EXAMPLES: &str = "\
 Examples:

@@ -1,12 +1,13 @@
 //! The `switchback` binary: what was typed, to what is done, to an exit code.
 //!
 //! - [`args`], [`config`]: what was typed, as it stands there.
-//! - [`settings`]: what it means.
+//! - [`settings`], [`task_settings`]: what it means.
 //! - [`commands`]: doing it.
-//! - [`error`], [`exit`], [`output`], [`progress`]: what the operator gets to see.
+//! - [`error`], [`exit`], [`output`], [`progress`]: what the operator gets to see; of
+//!   moves [`task_text`] and [`task_progress`].
 //!
-//! What it does not do: compare ([`switchback_verify`]) or write and render
-//! results ([`switchback_reports`]).
+//! What it does not do: compare ([`switchback_verify`]), move
+//! ([`switchback_migrate`]), or write and render results ([`switchback_reports`]).
 
 use std::process::ExitCode;
 
@@ -27,6 +28,9 @@ mod redact;
 mod run_dir;
 mod settings;
 mod signals;
+mod task_progress;
+mod task_settings;
+mod task_text;
 mod words;
 
 /// Rows come and go by the million, on one thread and on another. With every row
@@ -54,6 +58,10 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<Exit> {
     match command {
         Command::Verify(args) => wait_for(commands::verify::run(&args)),
+        Command::Check(args) => wait_for(commands::check::run(&args)),
+        Command::Migrate(args) => wait_for(commands::migrate::run(&args)),
+        Command::Status(args) => wait_for(commands::task::status(&args)),
+        Command::Task(args) => wait_for(commands::task::run(&args.command)),
         Command::Report(args) => commands::report::run(&args),
         Command::Repair(args) => commands::repair::run(&args),
         Command::Demo(args) => wait_for(commands::demo::run(&args)),

@@ -53,6 +53,11 @@ impl Screen {
         self.bars.suspend(|| output::message(text));
     }
 
+    /// A line that changes.
+    pub(crate) fn line(&self) -> ProgressBar {
+        self.bars.add(ProgressBar::no_length().with_style(style("{spinner} {msg}")))
+    }
+
     /// Shows `progress` until the guard is finished.
     pub(crate) fn watch(&self, progress: Arc<Progress>) -> Watch {
         let (stop, mut stopped) = oneshot::channel();

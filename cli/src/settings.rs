@@ -78,6 +78,16 @@ struct Side {
 const SOURCE: Side = Side { name: "source", argument: "SOURCE_URL", variable: SOURCE_VARIABLE };
 const TARGET: Side = Side { name: "target", argument: "TARGET_URL", variable: TARGET_VARIABLE };
 
+/// The source's URL for a command that takes it from a config alone.
+pub(crate) fn source_url(file: &ConfigFile, environment: Environment<'_>) -> Result<DatabaseUrl> {
+    find_url(&SOURCE, None, environment, file.source().map_err(Failure::usage)?)
+}
+
+/// Likewise the target's.
+pub(crate) fn target_url(file: &ConfigFile, environment: Environment<'_>) -> Result<DatabaseUrl> {
+    find_url(&TARGET, None, environment, file.target().map_err(Failure::usage)?)
+}
+
 fn find_url(
     side: &Side,
     argument: Option<&str>,

@@ -132,6 +132,51 @@ impl FromStr for Duration {
     }
 }
 
+/// A moment, with its offset from UTC: `2026-11-22T02:00:00+01:00`, in quotes or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "TimeWord")]
+pub(crate) struct Time(pub(crate) std::time::SystemTime);
+
+/// As TOML has it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TimeWord {
+    Text(String),
+    Toml(toml::value::Datetime),
+}
+
+impl TryFrom<TimeWord> for Time {
+    type Error = &'static str;
+
+    fn try_from(word: TimeWord) -> Result<Self, Self::Error> {
+        const EXPECTED: &str = "a time needs a date, a time and an offset: 2026-11-22T02:00:00Z";
+        let text = match word {
+            TimeWord::Text(text) => text,
+            TimeWord::Toml(time) => time.to_string(),
+        };
+        let time = chrono::DateTime::parse_from_rfc3339(&text).map_err(|_| EXPECTED)?;
+        Ok(Self(time.into()))
+    }
+}
+
+/// The name of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct TaskName(pub(crate) String);
+
+impl TryFrom<String> for TaskName {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        const BYTES_MAX: usize = switchback_migrate::task::Request::NAME_BYTES_MAX;
+        let stream = switchback_engines::StreamName::new(&name).ok();
+        match stream.filter(|_| name.len() <= BYTES_MAX) {
+            Some(_) => Ok(Self(name)),
+            None => Err(format!("the name of a task is 1 to {BYTES_MAX} of a-z, 0-9 and _")),
+        }
+    }
+}
+
 /// A share above 0 % and below 100 %.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Percent {

@@ -4,9 +4,9 @@
 //! - [`structure`]: the tables and all that belongs to them.
 //! - [`load`]: all rows, from a state of the source at a place in its log, and the
 //!   hand-over to the stream that follows.
-//!
-//! No command of the tool leads here yet.
+//! - [`task`]: all of it, from one run of the tool to the next.
 
 pub mod check;
 pub mod load;
 pub mod structure;
+pub mod task;

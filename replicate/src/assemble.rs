@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use switchback_engines::{Change, Event, Image, Position, StreamName, Value};
 
 use crate::error::Result;
-use crate::own::{CAPTURED, HEARTBEATS, PROGRESS};
+use crate::own::{BARRIER, CAPTURED, HEARTBEATS, PROGRESS};
 use crate::plan::Plan;
 use crate::progress::MARK;
 use crate::transaction::{Builder, Transaction};
@@ -25,6 +25,8 @@ pub(crate) enum Item {
     Passed(Position),
     /// A heartbeat of ours came through; when it was written.
     Heartbeat(SystemTime),
+    /// A barrier of ours came through; see [`crate::Stream::barrier`].
+    Barrier(i64),
     /// A transaction of the opposite stream was dropped.
     OwnDropped,
 }
@@ -38,6 +40,7 @@ pub(crate) struct Assembler<'a> {
     /// The transaction is the opposite stream's.
     is_own: bool,
     heartbeat: Option<SystemTime>,
+    barrier: Option<i64>,
 }
 
 impl<'a> Assembler<'a> {
@@ -49,7 +52,7 @@ impl<'a> Assembler<'a> {
         transaction_bytes: usize,
     ) -> Self {
         let building = Builder::new(dir, transaction_bytes);
-        Self { plan, stream, opposite, building, is_own: false, heartbeat: None }
+        Self { plan, stream, opposite, building, is_own: false, heartbeat: None, barrier: None }
     }
 
     pub(crate) fn take(&mut self, event: Event, out: &mut Vec<Item>) -> Result<()> {
@@ -58,13 +61,16 @@ impl<'a> Assembler<'a> {
             Event::Change(change) => return self.change(change),
             Event::Idle { position } => out.push(Item::Passed(position)),
             Event::Commit { position, committed_at } => {
-                out.extend(self.heartbeat.take().map(Item::Heartbeat));
                 out.extend(self.is_own.then_some(Item::OwnDropped));
                 out.push(if self.building.is_empty() {
                     Item::Passed(position)
                 } else {
                     Item::Transaction(self.building.finish(position, committed_at)?)
                 });
+                // Behind it: what comes of a file as one transaction holds what was
+                // committed before them.
+                out.extend(self.heartbeat.take().map(Item::Heartbeat));
+                out.extend(self.barrier.take().map(Item::Barrier));
                 self.reset();
             }
         }
@@ -74,6 +80,7 @@ impl<'a> Assembler<'a> {
     fn reset(&mut self) {
         self.is_own = false;
         self.heartbeat = None;
+        self.barrier = None;
         self.building.clear();
     }
 
@@ -109,11 +116,16 @@ impl<'a> Assembler<'a> {
     }
 
     fn beat(&mut self, new: Option<&Image>) {
-        let Some(image) = new.filter(|image| stream_of(image) == Some(self.stream.as_str())) else { return };
-        if let Some(Some(Value::Int(at))) = image.get(2)
-            && let Ok(micros) = u64::try_from(*at)
-        {
-            self.heartbeat = Some(SystemTime::UNIX_EPOCH + Duration::from_micros(micros));
+        let Some(image) = new else { return };
+        let Some(of) = stream_of(image).and_then(|row| row.strip_prefix(self.stream.as_str())) else { return };
+        match (of, image.get(1), image.get(2)) {
+            ("", _, Some(Some(Value::Int(at)))) => {
+                let written =
+                    u64::try_from(*at).ok().map(|micros| SystemTime::UNIX_EPOCH + Duration::from_micros(micros));
+                self.heartbeat = written.or(self.heartbeat);
+            }
+            (BARRIER, Some(Some(Value::Int(token))), _) => self.barrier = Some(*token),
+            _ => {}
         }
     }
 }

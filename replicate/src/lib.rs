@@ -63,8 +63,8 @@
 //! - [`doings`]: tables of the sink that would do something by themselves.
 //! - [`stage`]: the three at work, heartbeats, and looks at the log; [`stream`]: from
 //!   arming to the end; [`patient`]: no end is waited for without end.
-//! - [`copying`]: what a load needs that goes before a stream. [`failpoint`]: where
-//!   tests kill any of it.
+//! - [`copying`]: what a load needs that goes before a stream; [`ending`]: barriers, and
+//!   closing it. [`failpoint`]: where tests kill any of it.
 //!
 //! Without the feature `run` this crate is its result types, which `reports` builds
 //! on.
@@ -84,6 +84,8 @@ mod copying;
 mod dead_letters;
 #[cfg(feature = "run")]
 mod doings;
+#[cfg(feature = "run")]
+mod ending;
 #[cfg(feature = "run")]
 mod error;
 #[cfg(feature = "run")]

@@ -3,20 +3,20 @@
 //! | table | at | holds |
 //! |---|---|---|
 //! | `progress` | the sink | a row for each stream: [`crate::Progress`] |
-//! | `heartbeats` | the origin | a row for each stream, updated while it runs |
+//! | `heartbeats` | the origin | a row for each stream, updated while it runs; and one for its barrier |
 //! | `dead_letters` | the sink | changes that were put aside |
 //!
 //! Each is made on both sides, since with two streams each side is both.
 
 use switchback_engines::own::table as own_name;
 use switchback_engines::sql::{self, change};
-use switchback_engines::{
-    Column, Engine, Flavor, Key, Logical, OwnedValue, ServerInfo, StreamName, Table, TableRef, Value,
-};
+use switchback_engines::{Column, Engine, Flavor, Key, Logical, OwnedValue, ServerInfo, Table, TableRef, Value};
 
 pub(crate) const PROGRESS: &str = "progress";
 pub(crate) const HEARTBEATS: &str = "heartbeats";
 pub(crate) const DEAD_LETTERS: &str = "dead_letters";
+/// Behind a stream's name, which has no such character, in the row of its barrier.
+pub(crate) const BARRIER: &str = "/barrier";
 
 /// Those that a stream has to see in its origin's log, behind the tables that it
 /// streams.
@@ -264,8 +264,8 @@ pub(crate) fn text(text: &str) -> OwnedValue {
 }
 
 /// A statement that shows life at the origin, and one that makes the first row.
-pub(crate) fn heartbeat(store: &Store, stream: &StreamName, beat: i64, at: i64) -> (String, String) {
-    let stream = ("stream", text(stream.as_str()));
+pub(crate) fn heartbeat(store: &Store, row: &str, beat: i64, at: i64) -> (String, String) {
+    let stream = ("stream", text(row));
     let rest = [("beat", Value::Int(beat)), ("at", Value::Int(at))];
     let update = store.update(std::slice::from_ref(&stream), &rest);
     let [beat, at] = rest;

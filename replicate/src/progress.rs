@@ -289,6 +289,22 @@ impl ProgressTable {
         Ok(to)
     }
 
+    /// Closes the stream: waits for whoever holds the row, and lets nobody advance it.
+    pub(crate) async fn close(&self, writer: &mut dyn Writer) -> Result<Progress> {
+        let from = match self.locked(writer).await {
+            Ok(from) if !from.closed => from,
+            other => {
+                self.end(writer, "ROLLBACK").await?;
+                return other;
+            }
+        };
+        let to = Progress { closed: true, ..from.taken_over() };
+        // The row is locked, so it is there as it was read.
+        writer.run(&[self.advance(&from, &to)]).await.map_err(|failed| failed.error)?;
+        self.end(writer, "COMMIT").await?;
+        Ok(to)
+    }
+
     async fn locked(&self, writer: &mut dyn Writer) -> Result<Progress> {
         let statements = [self.begin().to_owned(), self.select()];
         let outcomes = writer.run(&statements).await.map_err(|failed| self.not_locked(failed.error))?;

@@ -26,6 +26,8 @@ pub struct Status {
     /// When the newest heartbeat that came through was written; our clock wrote
     /// it and our clock is read, so the servers' clocks don't matter.
     pub heartbeat_written: Option<SystemTime>,
+    /// The newest barrier that came through; see [`crate::Stream::barrier`].
+    pub barrier: Option<i64>,
     /// When the last transaction that was applied committed, by the origin's
     /// clock.
     pub committed_at: Option<SystemTime>,

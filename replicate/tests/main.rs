@@ -5,6 +5,7 @@
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "tests say how far they are")]
 
 mod conflicts;
+mod endings;
 mod faults;
 mod flows;
 mod harness;

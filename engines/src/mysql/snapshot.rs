@@ -18,13 +18,15 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
+use super::capture::{self, Mark};
 use super::connect::Opener;
 use super::decode::RowDecoder;
 use super::fault::{NO_CATALOG, query_error, server_code};
+use super::read;
 use super::wire::Connection;
 use super::wire::connection::Grid;
-use super::{capture, read};
 use crate::batch::RawBatch;
+use crate::capture::StreamName;
 use crate::change::Position;
 use crate::database::ReadRequest;
 use crate::engine::Flavor;
@@ -34,9 +36,9 @@ use crate::snapshot::{Form, Readers, Snapshot, SnapshotRequest, Taken};
 const WHAT: &str = "taking a snapshot";
 /// The application waits for as long.
 const LOCK_SECONDS: u32 = 20;
-/// How long MariaDB is asked for the GTIDs of a place, and how often.
-const LOOKUP: Duration = Duration::from_secs(10);
-const LOOKUP_PAUSE: Duration = Duration::from_millis(10);
+/// How long a snapshot is tried for that is behind what was seen of the log before.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(10);
 /// Not allowed: a privilege, or what MySQL says to who may not look for prepared
 /// transactions.
 const DENIED: [u16; 2] = [1227, 1401];
@@ -69,10 +71,12 @@ pub(super) async fn take(opener: &Opener, flavor: Flavor, request: &SnapshotRequ
         Err(error) if server_code(&error).is_some_and(|code| DENIED.contains(&code)) => {
             sessions.truncate(1);
             let Some(session) = sessions.first_mut() else { return Err(error) };
-            session.ask(BEGIN).await?;
             match (&request.stream, flavor) {
-                (None, _) => None,
-                (Some(_), Flavor::MariaDb) => Some(session.own_position().await?),
+                (None, _) => {
+                    session.ask(BEGIN).await?;
+                    None
+                }
+                (Some(stream), Flavor::MariaDb) => Some(session.begin_at(&mut locking, stream).await?),
                 (Some(_), Flavor::Original) => {
                     let why = "the account may not keep writers out for a moment, which takes RELOAD";
                     return Err(refused(opener, CaptureFault::Denied, why));
@@ -122,8 +126,40 @@ impl<'o> Session<'o> {
         self.parsed(flavor, &text)
     }
 
-    /// Where in MariaDB's log the snapshot of this session is.
-    async fn own_position(&mut self) -> Result<Position> {
+    /// Takes this session's snapshot of MariaDB, and says where in the log it is. The
+    /// other session looks at the log.
+    async fn begin_at(&mut self, other: &mut Self, stream: &StreamName) -> Result<Position> {
+        let mark = other.mark().await?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.ask(BEGIN).await?;
+            let (file, offset) = self.own_place().await?;
+            // What the log has is in a snapshot a moment later.
+            if let Some(position) = mark.until(self.opener, stream, (&file, offset)).await? {
+                other.none_prepared().await?;
+                return Ok(position);
+            }
+            if Instant::now() > deadline {
+                let why = "no snapshot is behind what the log had before";
+                return Err(refused(self.opener, CaptureFault::Unfaithful, why));
+            }
+            self.ask("ROLLBACK").await?;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Where the log stands about now: the GTIDs first, so that none is behind the place.
+    async fn mark(&mut self) -> Result<Mark> {
+        let gtids = self.cell("SELECT @@GLOBAL.gtid_binlog_pos").await?;
+        let status = self.ask("SHOW MASTER STATUS").await?;
+        let mut cells = status.rows.into_iter().next().unwrap_or_default().into_iter().flatten();
+        let mark = cells.next().zip(cells.next().and_then(|offset| offset.parse().ok()));
+        let mark = mark.and_then(|(file, offset)| Mark::new(&gtids, &file, offset));
+        mark.ok_or_else(|| query_error(&self.opener.location, WHAT, NO_CATALOG))
+    }
+
+    /// The file and offset of MariaDB's log at which the snapshot of this session is.
+    async fn own_place(&mut self) -> Result<(String, u64)> {
         let status = self.ask("SHOW STATUS LIKE 'binlog_snapshot_%'").await?;
         let value = |name: &str| {
             let row = status.rows.iter().find(|row| {
@@ -131,32 +167,11 @@ impl<'o> Session<'o> {
             });
             row.and_then(|row| row.get(1)?.clone())
         };
-        let file = value("binlog_snapshot_file").filter(|file| !file.contains(['\'', '\\']));
-        let place = value("binlog_snapshot_position").and_then(|place| place.parse::<u64>().ok());
-        let (Some(file), Some(place)) = (file, place) else {
-            return Err(refused(self.opener, CaptureFault::Unfaithful, "the server does not say where a snapshot is"));
-        };
-        let text = self.gtid_at(&file, place).await?;
-        self.none_prepared().await?;
-        self.parsed(Flavor::MariaDb, &text)
-    }
-
-    /// The server looks it up in the file, to which others write meanwhile, and now and
-    /// then finds nothing there. The place stays what it is, so it is asked again.
-    async fn gtid_at(&mut self, file: &str, place: u64) -> Result<String> {
-        let question = format!("SELECT BINLOG_GTID_POS('{file}', {place})");
-        let deadline = Instant::now() + LOOKUP;
-        loop {
-            let found = self.ask(&question).await?.rows.into_iter().flatten().flatten().next();
-            match found {
-                Some(text) => return Ok(text),
-                None if Instant::now() > deadline => {
-                    let why = format!("the server does not say which GTIDs are before {place} of its log {file}");
-                    return Err(refused(self.opener, CaptureFault::Unfaithful, &why));
-                }
-                None => tokio::time::sleep(LOOKUP_PAUSE).await,
-            }
-        }
+        let file = value("binlog_snapshot_file").filter(|file| !file.is_empty());
+        let offset = value("binlog_snapshot_position").and_then(|offset| offset.parse::<u64>().ok());
+        file.zip(offset).ok_or_else(|| {
+            refused(self.opener, CaptureFault::Unfaithful, "the server does not say where a snapshot is")
+        })
     }
 
     fn parsed(&self, flavor: Flavor, text: &str) -> Result<Position> {

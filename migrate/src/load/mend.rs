@@ -44,6 +44,12 @@ pub(super) async fn touched(shop: &Shop, ranges: &[Range], incarnation: &str) ->
     }
     let numbers: BTreeSet<i64> = loaded.iter().map(|(range, _)| range.table.number).collect();
     let wanted = |table: usize| shop.jobs.get(table).is_some_and(|job| numbers.contains(&job.numbered.number));
+    // What comes of a file as one transaction are all that the reader found, and the
+    // snapshot may lie in the middle of them.
+    let straddles = match origin.info().engine {
+        Engine::Sqlite => true,
+        Engine::Postgres | Engine::MySql | Engine::SqlServer | Engine::MongoDb => false,
+    };
     let request = shop.stream.capture_request().await?;
     let mut capture = origin.capture(&request, oldest, incarnation).await?;
     loop {
@@ -58,8 +64,7 @@ pub(super) async fn touched(shop: &Shop, ranges: &[Range], incarnation: &str) ->
                 Event::Commit { position, .. } => {
                     if has_reached(goal, &position)? {
                         touched.settle()?;
-                    } else if delivers_several(origin.info().engine) {
-                        // The last of them is behind the snapshot; the first may not be.
+                    } else if straddles {
                         touched.settle_vaguely()?;
                     } else {
                         touched.drop_pending();
@@ -72,15 +77,6 @@ pub(super) async fn touched(shop: &Shop, ranges: &[Range], incarnation: &str) ->
                 return Ok(touched);
             }
         }
-    }
-}
-
-/// Whether a capture may deliver several transactions as one. SQLite's triggers know
-/// nothing of transactions, so it is those that two looks at the log lie between.
-fn delivers_several(origin: Engine) -> bool {
-    match origin {
-        Engine::Sqlite => true,
-        Engine::Postgres | Engine::MySql | Engine::SqlServer | Engine::MongoDb => false,
     }
 }
 

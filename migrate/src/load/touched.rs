@@ -100,7 +100,19 @@ impl Touched {
         let mut packed = Vec::new();
         key.iter().for_each(|value| pack(value, &mut packed));
         self.pending.push((table, packed, present));
-        if self.pending.len() >= PENDING_MAX { self.settle_vaguely() } else { Ok(()) }
+        if self.pending.len() >= PENDING_MAX {
+            self.settle_vaguely()?;
+        }
+        Ok(())
+    }
+
+    /// The snapshot has the transaction, or a part of it, or nothing. Too many keys do no
+    /// harm: each is brought to what the snapshot has.
+    pub(super) fn settle_vaguely(&mut self) -> Result<()> {
+        for (table, _, _) in &self.pending {
+            self.keys.entry(*table).or_default().vague = true;
+        }
+        self.settle()
     }
 
     /// The transaction is in the snapshot.
@@ -116,16 +128,6 @@ impl Touched {
             self.bytes = 0;
         }
         Ok(())
-    }
-
-    /// Some of what was delivered as one transaction is in the snapshot, and the rest
-    /// is not.
-    pub(super) fn settle_vaguely(&mut self) -> Result<()> {
-        // Too many keys do no harm: each is brought to what the snapshot has.
-        for (table, _, _) in &self.pending {
-            self.keys.entry(*table).or_default().vague = true;
-        }
-        self.settle()
     }
 
     /// The transaction is not in the snapshot: it is for the stream.

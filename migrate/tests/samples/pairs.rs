@@ -55,7 +55,6 @@ fn of_postgres() -> Wanted {
             column: "weight",
             mend: "UPDATE depot.tool SET weight = 0 WHERE weight IN ('NaN', 'Infinity')",
         }),
-        ..Wanted::default()
     }
 }
 

@@ -86,6 +86,7 @@ fn tell(
         status.dead_letters += applied.dead_letters;
         status.own_dropped += batch.own_dropped;
         status.heartbeat_written = batch.heartbeat.or(status.heartbeat_written);
+        status.barrier = batch.barrier.or(status.barrier);
         if let Ok(micros @ 1..) = u64::try_from(progress.committed_at) {
             status.committed_at = Some(SystemTime::UNIX_EPOCH + Duration::from_micros(micros));
         }

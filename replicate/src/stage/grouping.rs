@@ -23,6 +23,7 @@ pub(crate) struct Batch {
     /// Up to here nothing else is for the sink.
     pub(super) passed: Option<Position>,
     pub(super) heartbeat: Option<SystemTime>,
+    pub(super) barrier: Option<i64>,
     pub(super) own_dropped: u64,
 }
 
@@ -98,6 +99,7 @@ async fn again(
             }
             Item::Passed(_) => {}
             Item::Heartbeat(at) => batch.heartbeat = Some(at),
+            Item::Barrier(token) => batch.barrier = Some(token),
             Item::OwnDropped => batch.own_dropped += 1,
         }
     }
@@ -119,6 +121,7 @@ impl Gathering {
         match item {
             Item::Passed(position) => self.batch.passed = Some(position),
             Item::Heartbeat(at) => self.batch.heartbeat = Some(at),
+            Item::Barrier(token) => self.batch.barrier = Some(token),
             Item::OwnDropped => self.batch.own_dropped += 1,
             Item::Transaction(transaction) => {
                 let settings = &spec.settings;

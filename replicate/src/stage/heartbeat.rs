@@ -30,7 +30,7 @@ pub(crate) async fn heartbeat(
         beat += 1;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-        let (update, insert) = own::heartbeat(&store, &spec.name, beat, micros);
+        let (update, insert) = own::heartbeat(&store, spec.name.as_str(), beat, micros);
         let found = match writer.run(&[update]).await {
             Ok(outcomes) => outcomes.first().map_or(0, |Outcome { affected, .. }| *affected),
             Err(failed) if failed.violation.is_some() => continue,

@@ -111,6 +111,11 @@ impl Running {
         }
     }
 
+    /// How it ended by itself.
+    pub(crate) async fn ended(self) -> Result<(), Error> {
+        tokio::time::timeout(PATIENCE, self.task).await.expect("it does not end").unwrap()
+    }
+
     pub(crate) async fn stop(self) -> Status {
         self.stop.cancel();
         self.task.await.unwrap().unwrap_or_else(|e| panic!("{e:?}"));

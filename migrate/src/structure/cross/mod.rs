@@ -77,6 +77,7 @@ pub(super) async fn plan(
     let (from, to) = (Dialect::of(source), Dialect::of(target));
     let mut plan = StructurePlan::new(from.engine, to.engine);
     let mut model = read(source, options, &mut plan).await?;
+    left_out::take_out(&mut model, options, &mut plan)?;
     names::fit(to.engine, &mut model, options, &mut plan);
     create::add(from, to, &model, options, &mut plan);
     Ok(plan)
@@ -101,6 +102,5 @@ async fn read(source: &dyn Endpoint, options: &StructureOptions, plan: &mut Stru
             return Err(StructureError::NoWay { from: engine, to: engine });
         }
     }
-    left_out::take_out(&mut model, options, plan)?;
     Ok(model)
 }

@@ -1,0 +1,116 @@
+//! `switchback migrate`, and those commands that make a task go on.
+
+use switchback_migrate::task::{self, Error, Held, Live, State, Wish};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{Format, GoOnArgs, MigrateArgs};
+use crate::error::{Failure, Mistake, Result};
+use crate::exit::Exit;
+use crate::progress::Screen;
+use crate::task_settings::TaskSettings;
+use crate::{output, settings, signals, task_progress, task_text};
+
+pub(crate) async fn run(args: &MigrateArgs) -> Result<Exit> {
+    let settings = resolve(&args.go_on)?;
+    if args.dry_run {
+        return plan(&settings).await;
+    }
+    let held = hold(&settings).await?;
+    work(held, &settings, &args.go_on).await
+}
+
+/// `task resume` and `task retry`: only from where each makes sense.
+pub(crate) async fn go_on(args: &GoOnArgs, wanted: &[State], verb: &str) -> Result<Exit> {
+    let settings = resolve(args)?;
+    // Looked at first, so that no new task comes of it.
+    let store = settings.folder.open(settings.request.name.as_str()).await.map_err(task_text::failure)?;
+    let record = store.record().await.map_err(task_text::failure)?;
+    let held = hold(&settings).await?;
+    if !wanted.contains(&record.state) {
+        return Err(Failure::usage(Mistake::new(
+            format!("the task `{}` is {}, which nothing can {verb}", record.name, record.state),
+            "`switchback status` shows where it stands",
+        )));
+    }
+    work(held, &settings, args).await
+}
+
+/// `task complete`: by the process at work, or by this one.
+pub(crate) async fn complete(args: &GoOnArgs) -> Result<Exit> {
+    let settings = resolve(args)?;
+    let name = settings.request.name.as_str();
+    let store = settings.folder.open(name).await.map_err(task_text::failure)?;
+    let record = store.record().await.map_err(task_text::failure)?;
+    match record.state {
+        State::Completed => return task_text::show(&settings.folder, name, args.format, Exit::Done).await,
+        _ if record.phase == State::Following => {}
+        state => {
+            return Err(Failure::usage(Mistake::new(
+                format!("the task `{name}` is {state}, and completes what is not loaded yet"),
+                "wait until it follows, or let it go on until then",
+            )));
+        }
+    }
+    store.wish(Wish::Complete).await.map_err(task_text::failure)?;
+    match settings.folder.hold(&settings.request, &settings.ends).await {
+        Ok(held) => work(held, &settings, args).await,
+        Err(Error::Busy { .. }) => {
+            let ended = task_progress::wait_until_idle(&settings.folder, name, &Screen::new(!args.no_progress)).await?;
+            let exit = if ended.state == State::Completed { Exit::Done } else { Exit::Unfinished };
+            task_text::show(&settings.folder, name, args.format, exit).await
+        }
+        Err(error) => Err(task_text::failure(error)),
+    }
+}
+
+fn resolve(args: &GoOnArgs) -> Result<TaskSettings> {
+    TaskSettings::resolve(&args.config, args.accept_warnings, &settings::environment)
+}
+
+async fn hold(settings: &TaskSettings) -> Result<Held> {
+    settings.folder.hold(&settings.request, &settings.ends).await.map_err(task_text::failure)
+}
+
+async fn plan(settings: &TaskSettings) -> Result<Exit> {
+    let found = task::inspect(&settings.ends, &settings.request).await.map_err(task_text::failure)?;
+    let exit = if found.is_clear() { Exit::Done } else { Exit::Blocked };
+    let mut text = task_text::check(&found, &settings.request.accept, Format::Text, false, exit)?;
+    if let Some(plan) = &found.plan {
+        text.push_str(&format!("\n{plan}"));
+    }
+    output::data(&text).map_err(Failure::stdout)?;
+    Ok(exit)
+}
+
+async fn work(held: Held, settings: &TaskSettings, args: &GoOnArgs) -> Result<Exit> {
+    let stop = CancellationToken::new();
+    let screen = Screen::new(!args.no_progress);
+    let notice = {
+        let screen = screen.clone();
+        move || screen.say("interrupted: the task is being paused; interrupt again to leave at once")
+    };
+    signals::cancel_on_signal(stop.clone(), notice)
+        .map_err(|error| Failure::unfinished(anyhow::Error::new(error).context("cannot listen for signals")))?;
+    let (told, seen) = watch::channel((State::Created, Live::default()));
+    let display = task_progress::display(&screen, seen);
+    let ended = task::run(&held, &settings.ends, &settings.request, &stop, &told).await;
+    drop(told);
+    display.await;
+    drop(held);
+    let exit = match ended {
+        Ok(State::Completed) => Exit::Done,
+        Ok(_) if stop.is_cancelled() => Exit::Interrupted,
+        // Somebody else paused it, which is what they wanted.
+        Ok(_) => Exit::Done,
+        Err(Error::Obstacles(found)) => {
+            let accept = &settings.request.accept;
+            let text = task_text::check(&found, accept, args.format, false, Exit::Blocked)?;
+            output::data(&text).map_err(Failure::stdout)?;
+            output::message(&task_text::failure(Error::Obstacles(found)).describe().to_string());
+            return Ok(Exit::Blocked);
+        }
+        Err(error) => return Err(task_text::failure(error)),
+    };
+    task_text::show(&settings.folder, settings.request.name.as_str(), args.format, exit).await
+}
