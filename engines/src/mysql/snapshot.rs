@@ -12,11 +12,11 @@
 //! before it, and in no snapshot. So it is looked for them behind the reading of
 //! the position, while nothing can be committed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use super::capture::{self, Mark};
 use super::connect::Opener;
@@ -30,8 +30,8 @@ use crate::capture::StreamName;
 use crate::change::Position;
 use crate::database::ReadRequest;
 use crate::engine::Flavor;
-use crate::error::{CaptureFault, Error, QueryFault, Result};
-use crate::snapshot::{Form, Snapshot, SnapshotRequest, Taken};
+use crate::error::{CaptureFault, Error, Result};
+use crate::snapshot::{Form, Readers, Snapshot, SnapshotRequest, Taken};
 
 const WHAT: &str = "taking a snapshot";
 /// The application waits for as long.
@@ -87,12 +87,7 @@ pub(super) async fn take(opener: &Opener, flavor: Flavor, request: &SnapshotRequ
     };
     locking.connection.quit().await;
     let connections: Vec<Connection> = sessions.into_iter().map(|session| session.connection).collect();
-    let snapshot = MySqlSnapshot {
-        location: opener.location.clone(),
-        readers: connections.len(),
-        free: Semaphore::new(connections.len()),
-        idle: Mutex::new(connections),
-    };
+    let snapshot = MySqlSnapshot { readers: Readers::new(opener.location.clone(), connections) };
     Ok(Taken { position, snapshot: Arc::new(snapshot) })
 }
 
@@ -200,22 +195,7 @@ impl<'o> Session<'o> {
 }
 
 struct MySqlSnapshot {
-    location: String,
-    readers: usize,
-    /// A permit for each session that is idle or lent.
-    free: Semaphore,
-    idle: Mutex<Vec<Connection>>,
-}
-
-impl MySqlSnapshot {
-    fn lost(&self) -> Error {
-        Error::Query {
-            location: self.location.clone(),
-            what: "reading from the snapshot".to_owned(),
-            fault: QueryFault::ConnectionLost,
-            source: "a reader of it was lost, which nobody can replace".into(),
-        }
-    }
+    readers: Readers<Connection>,
 }
 
 #[async_trait]
@@ -226,11 +206,9 @@ impl Snapshot for MySqlSnapshot {
         let Some(statement) = read::select(&request) else { return Ok(0) };
         let decoder = RowDecoder::new(request.table, request.columns)?;
         let what = format!("reading `{}`", request.table.name);
-        let failed = |e| query_error(&self.location, what.as_str(), e);
-        let _permit = self.free.acquire().await.map_err(|_| self.lost())?;
-        // Given back only when the result was read to its end.
-        let taken = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = taken.ok_or_else(|| self.lost())?;
+        let failed = |e| query_error(self.readers.location(), what.as_str(), e);
+        let mut lent = self.readers.lend().await?;
+        let connection = &mut lent.session;
         decoder.expect(&connection.start(&statement).await.map_err(failed)?)?;
         let mut row_count = 0;
         loop {
@@ -243,13 +221,13 @@ impl Snapshot for MySqlSnapshot {
                 row_count += rows;
             }
             if last {
-                self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+                lent.give_back();
                 return Ok(row_count);
             }
         }
     }
 
     fn readers(&self) -> usize {
-        self.readers
+        self.readers.count()
     }
 }

@@ -14,9 +14,9 @@ use std::collections::BTreeSet;
 
 use switchback_engines::sql::change;
 use switchback_engines::{Engine, Event, Form, KeyValues, Position, Writer};
+use switchback_replicate::failpoint::reached;
 
 use super::error::{Error, Result};
-use super::failpoint::reached;
 use super::ledger::Range;
 use super::plan::Job;
 use super::rows::{Converter, Waiting};

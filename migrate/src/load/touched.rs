@@ -266,6 +266,11 @@ mod tests {
         touched.settle().unwrap();
         let (keys, present) = all(&mut touched, 0);
         assert_eq!((keys, present), ([1, 2].into(), 1));
+        // Of these it is not known, and so of none of their table.
+        touched.pending.extend([(0, packed(4), true), (0, packed(5), false)]);
+        touched.settle_vaguely().unwrap();
+        let (keys, present) = all(&mut touched, 0);
+        assert_eq!((keys, present), ([1, 2, 4, 5].into(), 0));
         touched.leave_out(&[0]);
         assert!(touched.is_empty());
     }

@@ -257,7 +257,8 @@ impl<'a> AtWork<'a> {
     }
 
     async fn positions(&self, opened: &Opened) -> Result<()> {
-        let options = tables::structure_options(self.request, &opened.chosen);
+        let engines = (opened.source.info().engine, opened.target.info().engine);
+        let options = tables::structure_options(self.request, &opened.chosen, engines);
         let steps = structure::positions(opened.source.as_ref(), opened.target.as_ref(), &options).await?;
         let writer = WriterOptions { application_name: self.application(), ..WriterOptions::default() };
         let mut each = |object: &structure::Object| self.doing(&object.to_string());
