@@ -61,14 +61,16 @@ impl<'a> Assembler<'a> {
             Event::Change(change) => return self.change(change),
             Event::Idle { position } => out.push(Item::Passed(position)),
             Event::Commit { position, committed_at } => {
-                out.extend(self.heartbeat.take().map(Item::Heartbeat));
-                out.extend(self.barrier.take().map(Item::Barrier));
                 out.extend(self.is_own.then_some(Item::OwnDropped));
                 out.push(if self.building.is_empty() {
                     Item::Passed(position)
                 } else {
                     Item::Transaction(self.building.finish(position, committed_at)?)
                 });
+                // Behind it: what comes of a file as one transaction holds what was
+                // committed before them.
+                out.extend(self.heartbeat.take().map(Item::Heartbeat));
+                out.extend(self.barrier.take().map(Item::Barrier));
                 self.reset();
             }
         }

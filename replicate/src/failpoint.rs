@@ -4,10 +4,13 @@
 //! the place, and which time it is reached: `after-commit:3` kills the process with
 //! SIGKILL when it gets there for the third time, so nothing of ours runs after.
 //! `after-commit:3:stop` stops it with SIGSTOP, until somebody lets it go on.
+//!
+//! Public for the crates that build on this one: a process counts the times in one
+//! place, whoever's step it is.
 
 /// Does nothing unless the environment says otherwise.
 #[inline]
-pub(crate) fn reached(place: &str) {
+pub fn reached(place: &str) {
     #[cfg(feature = "failpoints")]
     armed::reached(place);
     #[cfg(not(feature = "failpoints"))]

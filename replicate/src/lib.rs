@@ -64,7 +64,7 @@
 //! - [`stage`]: the three at work, heartbeats, and looks at the log; [`stream`]: from
 //!   arming to the end; [`patient`]: no end is waited for without end.
 //! - [`copying`]: what a load needs that goes before a stream; [`ending`]: barriers, and
-//!   closing it.
+//!   closing it. [`failpoint`]: where tests kill any of it.
 //!
 //! Without the feature `run` this crate is its result types, which `reports` builds
 //! on.
@@ -91,7 +91,7 @@ mod error;
 #[cfg(feature = "run")]
 mod export;
 #[cfg(feature = "run")]
-mod failpoint;
+pub mod failpoint;
 #[cfg(feature = "run")]
 mod held;
 mod letter;

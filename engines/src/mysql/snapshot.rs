@@ -12,31 +12,33 @@
 //! before it, and in no snapshot. So it is looked for them behind the reading of
 //! the position, while nothing can be committed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
+use super::capture::{self, Mark};
 use super::connect::Opener;
 use super::decode::RowDecoder;
 use super::fault::{NO_CATALOG, query_error, server_code};
+use super::read;
 use super::wire::Connection;
 use super::wire::connection::Grid;
-use super::{capture, read};
 use crate::batch::RawBatch;
+use crate::capture::StreamName;
 use crate::change::Position;
 use crate::database::ReadRequest;
 use crate::engine::Flavor;
-use crate::error::{CaptureFault, Error, QueryFault, Result};
-use crate::snapshot::{Form, Snapshot, SnapshotRequest, Taken};
+use crate::error::{CaptureFault, Error, Result};
+use crate::snapshot::{Form, Readers, Snapshot, SnapshotRequest, Taken};
 
 const WHAT: &str = "taking a snapshot";
 /// The application waits for as long.
 const LOCK_SECONDS: u32 = 20;
-/// How long MariaDB is asked for the GTIDs of a place, and how often.
-const LOOKUP: Duration = Duration::from_secs(10);
-const LOOKUP_PAUSE: Duration = Duration::from_millis(10);
+/// How long a snapshot is tried for that is behind what was seen of the log before.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(10);
 /// Not allowed: a privilege, or what MySQL says to who may not look for prepared
 /// transactions.
 const DENIED: [u16; 2] = [1227, 1401];
@@ -69,10 +71,12 @@ pub(super) async fn take(opener: &Opener, flavor: Flavor, request: &SnapshotRequ
         Err(error) if server_code(&error).is_some_and(|code| DENIED.contains(&code)) => {
             sessions.truncate(1);
             let Some(session) = sessions.first_mut() else { return Err(error) };
-            session.ask(BEGIN).await?;
             match (&request.stream, flavor) {
-                (None, _) => None,
-                (Some(_), Flavor::MariaDb) => Some(session.own_position().await?),
+                (None, _) => {
+                    session.ask(BEGIN).await?;
+                    None
+                }
+                (Some(stream), Flavor::MariaDb) => Some(session.begin_at(&mut locking, stream).await?),
                 (Some(_), Flavor::Original) => {
                     let why = "the account may not keep writers out for a moment, which takes RELOAD";
                     return Err(refused(opener, CaptureFault::Denied, why));
@@ -83,12 +87,7 @@ pub(super) async fn take(opener: &Opener, flavor: Flavor, request: &SnapshotRequ
     };
     locking.connection.quit().await;
     let connections: Vec<Connection> = sessions.into_iter().map(|session| session.connection).collect();
-    let snapshot = MySqlSnapshot {
-        location: opener.location.clone(),
-        readers: connections.len(),
-        free: Semaphore::new(connections.len()),
-        idle: Mutex::new(connections),
-    };
+    let snapshot = MySqlSnapshot { readers: Readers::new(opener.location.clone(), connections) };
     Ok(Taken { position, snapshot: Arc::new(snapshot) })
 }
 
@@ -127,8 +126,40 @@ impl<'o> Session<'o> {
         self.parsed(flavor, &text)
     }
 
-    /// Where in MariaDB's log the snapshot of this session is.
-    async fn own_position(&mut self) -> Result<Position> {
+    /// Takes this session's snapshot of MariaDB, and says where in the log it is. The
+    /// other session looks at the log.
+    async fn begin_at(&mut self, other: &mut Self, stream: &StreamName) -> Result<Position> {
+        let mark = other.mark().await?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.ask(BEGIN).await?;
+            let (file, offset) = self.own_place().await?;
+            // What the log has is in a snapshot a moment later.
+            if let Some(position) = mark.until(self.opener, stream, (&file, offset)).await? {
+                other.none_prepared().await?;
+                return Ok(position);
+            }
+            if Instant::now() > deadline {
+                let why = "no snapshot is behind what the log had before";
+                return Err(refused(self.opener, CaptureFault::Unfaithful, why));
+            }
+            self.ask("ROLLBACK").await?;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Where the log stands about now: the GTIDs first, so that none is behind the place.
+    async fn mark(&mut self) -> Result<Mark> {
+        let gtids = self.cell("SELECT @@GLOBAL.gtid_binlog_pos").await?;
+        let status = self.ask("SHOW MASTER STATUS").await?;
+        let mut cells = status.rows.into_iter().next().unwrap_or_default().into_iter().flatten();
+        let mark = cells.next().zip(cells.next().and_then(|offset| offset.parse().ok()));
+        let mark = mark.and_then(|(file, offset)| Mark::new(&gtids, &file, offset));
+        mark.ok_or_else(|| query_error(&self.opener.location, WHAT, NO_CATALOG))
+    }
+
+    /// The file and offset of MariaDB's log at which the snapshot of this session is.
+    async fn own_place(&mut self) -> Result<(String, u64)> {
         let status = self.ask("SHOW STATUS LIKE 'binlog_snapshot_%'").await?;
         let value = |name: &str| {
             let row = status.rows.iter().find(|row| {
@@ -136,32 +167,11 @@ impl<'o> Session<'o> {
             });
             row.and_then(|row| row.get(1)?.clone())
         };
-        let file = value("binlog_snapshot_file").filter(|file| !file.contains(['\'', '\\']));
-        let place = value("binlog_snapshot_position").and_then(|place| place.parse::<u64>().ok());
-        let (Some(file), Some(place)) = (file, place) else {
-            return Err(refused(self.opener, CaptureFault::Unfaithful, "the server does not say where a snapshot is"));
-        };
-        let text = self.gtid_at(&file, place).await?;
-        self.none_prepared().await?;
-        self.parsed(Flavor::MariaDb, &text)
-    }
-
-    /// The server looks it up in the file, to which others write meanwhile, and now and
-    /// then finds nothing there. The place stays what it is, so it is asked again.
-    async fn gtid_at(&mut self, file: &str, place: u64) -> Result<String> {
-        let question = format!("SELECT BINLOG_GTID_POS('{file}', {place})");
-        let deadline = Instant::now() + LOOKUP;
-        loop {
-            let found = self.ask(&question).await?.rows.into_iter().flatten().flatten().next();
-            match found {
-                Some(text) => return Ok(text),
-                None if Instant::now() > deadline => {
-                    let why = format!("the server does not say which GTIDs are before {place} of its log {file}");
-                    return Err(refused(self.opener, CaptureFault::Unfaithful, &why));
-                }
-                None => tokio::time::sleep(LOOKUP_PAUSE).await,
-            }
-        }
+        let file = value("binlog_snapshot_file").filter(|file| !file.is_empty());
+        let offset = value("binlog_snapshot_position").and_then(|offset| offset.parse::<u64>().ok());
+        file.zip(offset).ok_or_else(|| {
+            refused(self.opener, CaptureFault::Unfaithful, "the server does not say where a snapshot is")
+        })
     }
 
     fn parsed(&self, flavor: Flavor, text: &str) -> Result<Position> {
@@ -185,22 +195,7 @@ impl<'o> Session<'o> {
 }
 
 struct MySqlSnapshot {
-    location: String,
-    readers: usize,
-    /// A permit for each session that is idle or lent.
-    free: Semaphore,
-    idle: Mutex<Vec<Connection>>,
-}
-
-impl MySqlSnapshot {
-    fn lost(&self) -> Error {
-        Error::Query {
-            location: self.location.clone(),
-            what: "reading from the snapshot".to_owned(),
-            fault: QueryFault::ConnectionLost,
-            source: "a reader of it was lost, which nobody can replace".into(),
-        }
-    }
+    readers: Readers<Connection>,
 }
 
 #[async_trait]
@@ -211,11 +206,9 @@ impl Snapshot for MySqlSnapshot {
         let Some(statement) = read::select(&request) else { return Ok(0) };
         let decoder = RowDecoder::new(request.table, request.columns)?;
         let what = format!("reading `{}`", request.table.name);
-        let failed = |e| query_error(&self.location, what.as_str(), e);
-        let _permit = self.free.acquire().await.map_err(|_| self.lost())?;
-        // Given back only when the result was read to its end.
-        let taken = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = taken.ok_or_else(|| self.lost())?;
+        let failed = |e| query_error(self.readers.location(), what.as_str(), e);
+        let mut lent = self.readers.lend().await?;
+        let connection = &mut lent.session;
         decoder.expect(&connection.start(&statement).await.map_err(failed)?)?;
         let mut row_count = 0;
         loop {
@@ -228,13 +221,13 @@ impl Snapshot for MySqlSnapshot {
                 row_count += rows;
             }
             if last {
-                self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+                lent.give_back();
                 return Ok(row_count);
             }
         }
     }
 
     fn readers(&self) -> usize {
-        self.readers
+        self.readers.count()
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use super::connect::Connector;
 use super::copy::{self, Broken};
@@ -20,8 +20,8 @@ use crate::batch::RawBatch;
 use crate::change::Position;
 use crate::database::ReadRequest;
 use crate::engine::Engine;
-use crate::error::{Error, QueryFault, Result};
-use crate::snapshot::{Form, Snapshot, SnapshotRequest, Taken};
+use crate::error::Result;
+use crate::snapshot::{Form, Readers, Snapshot, SnapshotRequest, Taken};
 use crate::sql;
 use crate::table::TableRef;
 
@@ -50,13 +50,8 @@ pub(super) async fn take(connector: &Connector, request: &SnapshotRequest) -> Re
             None
         }
     };
-    let snapshot = PostgresSnapshot {
-        location: connector.location().to_owned(),
-        readers: sessions.len(),
-        free: Semaphore::new(sessions.len()),
-        idle: Mutex::new(sessions),
-        partitioned: Mutex::default(),
-    };
+    let readers = Readers::new(connector.location().to_owned(), sessions);
+    let snapshot = PostgresSnapshot { readers, partitioned: Mutex::default() };
     Ok(Taken { position, snapshot: Arc::new(snapshot) })
 }
 
@@ -73,11 +68,7 @@ async fn reader(connector: &Connector, snapshot: Option<&str>) -> Result<PgConne
 }
 
 struct PostgresSnapshot {
-    location: String,
-    readers: usize,
-    /// A permit for each session that is idle or lent.
-    free: Semaphore,
-    idle: Mutex<Vec<PgConnection>>,
+    readers: Readers<PgConnection>,
     partitioned: Mutex<HashMap<TableRef, bool>>,
 }
 
@@ -93,7 +84,7 @@ impl PostgresSnapshot {
                 let query = sqlx::query_scalar::<_, bool>(statement).persistent(false);
                 let asked = query.bind(sql::table(Engine::Postgres, name)).fetch_one(connection).await;
                 let partitioned =
-                    asked.map_err(|e| fault::query(&self.location, &format!("looking up `{name}`"), e))?;
+                    asked.map_err(|e| fault::query(self.readers.location(), &format!("looking up `{name}`"), e))?;
                 let mut all = self.partitioned.lock().unwrap_or_else(PoisonError::into_inner);
                 all.insert(name.clone(), partitioned);
                 partitioned
@@ -101,40 +92,28 @@ impl PostgresSnapshot {
         };
         Ok(read::from(request.table, partitioned))
     }
-
-    fn lost(&self) -> Error {
-        Error::Query {
-            location: self.location.clone(),
-            what: "reading from the snapshot".to_owned(),
-            fault: QueryFault::ConnectionLost,
-            source: "a reader of it was lost, which nobody can replace".into(),
-        }
-    }
 }
 
 #[async_trait]
 impl Snapshot for PostgresSnapshot {
     async fn read(&self, request: ReadRequest<'_>, form: Form, out: mpsc::Sender<RawBatch>) -> Result<u64> {
-        let _permit = self.free.acquire().await.map_err(|_| self.lost())?;
-        // Not given back unless the statement ended well: a session in the middle of
-        // a result, or of a failed transaction, is of no more use.
-        let taken = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut connection = taken.ok_or_else(|| self.lost())?;
-        let from = self.from(&mut connection, &request).await?;
+        let mut lent = self.readers.lend().await?;
+        let connection = &mut lent.session;
+        let from = self.from(connection, &request).await?;
         let what = format!("reading `{}`", request.table.name);
         let mut sent = 0;
-        match copy::drain(&mut connection, &read::select(&from, &request, form)?, &out, &mut sent).await {
+        match copy::drain(connection, &read::select(&from, &request, form)?, &out, &mut sent).await {
             Ok(true) => {
-                self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+                lent.give_back();
                 Ok(sent)
             }
             Ok(false) => Ok(sent),
-            Err(Broken::Driver(e)) => Err(fault::query(&self.location, &what, e)),
-            Err(Broken::Protocol(why)) => Err(copy::unreadable(&self.location, &what, why)),
+            Err(Broken::Driver(e)) => Err(fault::query(self.readers.location(), &what, e)),
+            Err(Broken::Protocol(why)) => Err(copy::unreadable(self.readers.location(), &what, why)),
         }
     }
 
     fn readers(&self) -> usize {
-        self.readers
+        self.readers.count()
     }
 }

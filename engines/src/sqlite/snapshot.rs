@@ -7,11 +7,11 @@
 //! application that must not wait has to be put into WAL mode first, which this
 //! tool does not do by itself.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use super::connect::{self, Encoding, End, File};
 use super::pool::{self, Member};
@@ -20,8 +20,8 @@ use super::{capture, fault};
 use crate::batch::RawBatch;
 use crate::change::Position;
 use crate::database::ReadRequest;
-use crate::error::{Error, QueryFault, Result};
-use crate::snapshot::{Form, Snapshot, SnapshotRequest, Taken};
+use crate::error::Result;
+use crate::snapshot::{Form, Readers, Snapshot, SnapshotRequest, Taken};
 
 const WHAT: &str = "taking a snapshot";
 
@@ -42,13 +42,8 @@ pub(super) async fn take(file: &File, request: &SnapshotRequest) -> Result<Taken
         None => None,
     };
     run(file, &mut locking.connection, "ROLLBACK").await?;
-    let snapshot = SqliteSnapshot {
-        location: file.location.clone(),
-        encoding: file.encoding,
-        readers: members.len(),
-        free: Semaphore::new(members.len()),
-        idle: Mutex::new(members),
-    };
+    let readers = Readers::new(file.location.clone(), members);
+    let snapshot = SqliteSnapshot { encoding: file.encoding, readers };
     Ok(Taken { position, snapshot: Arc::new(snapshot) })
 }
 
@@ -58,23 +53,8 @@ async fn run(file: &File, connection: &mut SqliteConnection, statement: &str) ->
 }
 
 struct SqliteSnapshot {
-    location: String,
     encoding: Encoding,
-    readers: usize,
-    /// A permit for each connection that is idle or lent.
-    free: Semaphore,
-    idle: Mutex<Vec<Member>>,
-}
-
-impl SqliteSnapshot {
-    fn lost(&self) -> Error {
-        Error::Query {
-            location: self.location.clone(),
-            what: "reading from the snapshot".to_owned(),
-            fault: QueryFault::ConnectionLost,
-            source: "a reader of it was lost, which nobody can replace".into(),
-        }
-    }
+    readers: Readers<Member>,
 }
 
 #[async_trait]
@@ -82,19 +62,17 @@ impl Snapshot for SqliteSnapshot {
     async fn read(&self, request: ReadRequest<'_>, form: Form, out: mpsc::Sender<RawBatch>) -> Result<u64> {
         // `bulk::passes` says so of no table of this engine.
         debug_assert_eq!(form, Form::Decoded, "rows of SQLite's are always decoded");
-        let _permit = self.free.acquire().await.map_err(|_| self.lost())?;
-        // Given back only when the result was read to its end.
-        let taken = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut member = taken.ok_or_else(|| self.lost())?;
+        let mut lent = self.readers.lend().await?;
+        let connection = &mut lent.session.connection;
         let Sent { row_count, whole } =
-            read::pump(&self.location, self.encoding, &mut member.connection, &request, &out).await?;
+            read::pump(self.readers.location(), self.encoding, connection, &request, &out).await?;
         if whole {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(member);
+            lent.give_back();
         }
         Ok(row_count)
     }
 
     fn readers(&self) -> usize {
-        self.readers
+        self.readers.count()
     }
 }

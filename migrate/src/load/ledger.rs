@@ -199,9 +199,9 @@ impl Ledger {
         if !statements.is_empty() {
             writer.run(&statements).await?;
         }
-        super::failpoint::reached("before-commit");
+        switchback_replicate::failpoint::reached("before-commit");
         writer.run(&["COMMIT".to_owned()]).await?;
-        super::failpoint::reached("after-commit");
+        switchback_replicate::failpoint::reached("after-commit");
         Ok(())
     }
 

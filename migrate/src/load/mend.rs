@@ -13,10 +13,10 @@
 use std::collections::BTreeSet;
 
 use switchback_engines::sql::change;
-use switchback_engines::{Event, Form, KeyValues, Position, Writer};
+use switchback_engines::{Engine, Event, Form, KeyValues, Position, Writer};
+use switchback_replicate::failpoint::reached;
 
 use super::error::{Error, Result};
-use super::failpoint::reached;
 use super::ledger::Range;
 use super::plan::Job;
 use super::rows::{Converter, Waiting};
@@ -44,6 +44,12 @@ pub(super) async fn touched(shop: &Shop, ranges: &[Range], incarnation: &str) ->
     }
     let numbers: BTreeSet<i64> = loaded.iter().map(|(range, _)| range.table.number).collect();
     let wanted = |table: usize| shop.jobs.get(table).is_some_and(|job| numbers.contains(&job.numbered.number));
+    // What comes of a file as one transaction are all that the reader found, and the
+    // snapshot may lie in the middle of them.
+    let straddles = match origin.info().engine {
+        Engine::Sqlite => true,
+        Engine::Postgres | Engine::MySql | Engine::SqlServer | Engine::MongoDb => false,
+    };
     let request = shop.stream.capture_request().await?;
     let mut capture = origin.capture(&request, oldest, incarnation).await?;
     loop {
@@ -58,6 +64,8 @@ pub(super) async fn touched(shop: &Shop, ranges: &[Range], incarnation: &str) ->
                 Event::Commit { position, .. } => {
                     if has_reached(goal, &position)? {
                         touched.settle()?;
+                    } else if straddles {
+                        touched.settle_vaguely()?;
                     } else {
                         touched.drop_pending();
                     }

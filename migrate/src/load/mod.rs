@@ -33,7 +33,7 @@
 //! - [`plan`]: tables and ranges. [`rows`]: from the source's rows to the sink's.
 //! - [`work`]: the workers. [`throttle`]: how fast they may be.
 //! - [`touched`], [`mend`]: after a snapshot was lost.
-//! - [`progress`]: how far it is.
+//! - [`progress`]: how far it is. [`patience`]: how long is waited for it.
 //!
 //! What it does not do: make tables, keys or indexes; switch constraints off, beyond
 //! what a session of the sink can do for itself. It is fastest, and finds no unique
@@ -43,10 +43,10 @@
 //! one that was cut off is begun again from empty tables.
 
 mod error;
-mod failpoint;
 mod ledger;
 mod mend;
 mod own;
+mod patience;
 mod plan;
 mod progress;
 mod rows;
@@ -59,12 +59,13 @@ use std::time::{Duration, Instant};
 
 use switchback_engines::{Class, Engine, SnapshotRequest, Writer, WriterOptions};
 use switchback_replicate::Stream;
+use switchback_replicate::failpoint::reached;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::{Error, Result};
-use self::failpoint::reached;
 use self::ledger::{Ledger, Range, Stage};
+use self::patience::{in_time, told, while_it_moves};
 use self::progress::Counters;
 pub use self::progress::{Phase, Progress};
 use self::throttle::Throttle;
@@ -113,8 +114,9 @@ impl Default for Settings {
 
 /// Between two tries to reach an end that was lost.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
-/// How often progress is told, and signs of life are looked for.
-const LOOK: Duration = Duration::from_millis(200);
+/// Arming a log, and taking a snapshot, may wait in silence for transactions that are
+/// open: for as long as the engines let them, which is 10 minutes.
+const OTHERS: Duration = Duration::from_secs(660);
 
 /// The load of a stream's tables, running or not.
 pub struct Load {
@@ -187,10 +189,11 @@ impl Load {
 
     /// From one loss of an end to the next.
     async fn session(&self, ledger: &mut Ledger, progress: &watch::Sender<Progress>) -> Result<()> {
-        self.stream.prepare().await?;
-        let mut writer = self.stream.sink().writer(&self.options()).await?;
+        let patience = self.settings.stall_timeout;
+        in_time(patience, self.stream.prepare()).await?;
+        let mut writer = in_time(patience, self.stream.sink().writer(&self.options())).await?;
         let writer = writer.as_mut();
-        let stage = ledger.claim(writer).await?;
+        let stage = in_time(patience, ledger.claim(writer)).await?;
         reached("after-takeover");
         let incarnation = match stage {
             Some(Stage::Loaded) => {
@@ -198,16 +201,16 @@ impl Load {
                 return Ok(());
             }
             Some(Stage::Loading { incarnation }) => incarnation,
-            stage => self.arm(writer, ledger, stage.is_some()).await?,
+            stage => in_time(patience.max(OTHERS), self.arm(writer, ledger, stage.is_some())).await?,
         };
         let shop = self.open(writer, ledger).await?;
         if !self.settings.follow {
-            self.begin_again(writer, &shop).await?;
+            in_time(patience.max(OTHERS), self.begin_again(writer, &shop)).await?;
         }
-        let ranges = ledger.ranges(writer).await?;
+        let ranges = in_time(patience, ledger.ranges(writer)).await?;
         self.tell(progress, &shop, &ranges);
         let loading = self.load(writer, &shop, &incarnation, progress);
-        watched(loading, &shop.counters, self.settings.stall_timeout, progress).await?;
+        told(loading, &shop.counters, patience, progress).await?;
         progress.send_modify(|progress| progress.phase = Phase::Done);
         Ok(())
     }
@@ -239,15 +242,18 @@ impl Load {
 
     /// Cuts what has not been cut, and takes hold of a snapshot.
     async fn open(&self, writer: &mut dyn Writer, ledger: &Ledger) -> Result<Arc<Shop>> {
-        let known = ledger.ranges(writer).await?;
+        let patience = self.settings.stall_timeout;
+        let known = in_time(patience, ledger.ranges(writer)).await?;
         let jobs = plan::jobs(&self.stream, &known)?;
-        plan::cut(&self.stream, writer, ledger, &jobs, &known, self.settings.range_bytes).await?;
+        let cuts = Counters::new();
+        let cutting = plan::cut(&self.stream, writer, ledger, &jobs, &known, self.settings.range_bytes, &cuts);
+        while_it_moves(cutting, &cuts, patience, || {}).await?;
         reached("after-cutting");
         let request = SnapshotRequest {
             stream: self.settings.follow.then(|| self.stream.spec().name.clone()),
             readers: self.workers(),
         };
-        let taken = self.stream.origin().snapshot(&request).await?;
+        let taken = in_time(patience.max(OTHERS), self.stream.origin().snapshot(&request)).await?;
         reached("after-snapshot");
         Ok(Arc::new(Shop {
             stream: Arc::clone(&self.stream),
@@ -340,41 +346,4 @@ impl Load {
 
 fn no_position() -> switchback_engines::Position {
     switchback_engines::Position(String::new())
-}
-
-/// Waits for `loading` for as long as something moves, and tells how far it is.
-async fn watched(
-    loading: impl Future<Output = Result<()>>,
-    counters: &Counters,
-    patience: Duration,
-    progress: &watch::Sender<Progress>,
-) -> Result<()> {
-    let before = progress.borrow().clone();
-    let tell = || {
-        progress.send_modify(|now| {
-            let mut told = counters.on_top_of(&before);
-            (told.phase, told.reloaded_tables) = (now.phase, now.reloaded_tables);
-            *now = told;
-        });
-    };
-    let mut loading = std::pin::pin!(loading);
-    let mut looks = tokio::time::interval(LOOK);
-    let (mut seen, mut since) = (counters.signs_of_life(), Instant::now());
-    loop {
-        tokio::select! {
-            ended = &mut loading => {
-                tell();
-                return ended;
-            }
-            _ = looks.tick() => {}
-        }
-        tell();
-        let now = counters.signs_of_life();
-        if now != seen {
-            (seen, since) = (now, Instant::now());
-        }
-        if since.elapsed() > patience {
-            return Err(Error::Stalled { seconds: patience.as_secs() });
-        }
-    }
 }

@@ -11,6 +11,7 @@ use switchback_replicate::{Stream, TableMap};
 
 use super::error::{Error, Result};
 use super::ledger::{Ledger, Numbered, Range};
+use super::progress::Counters;
 
 /// More cuts than this cost more than they gain.
 const RANGES_MAX: u64 = 20_000;
@@ -82,6 +83,7 @@ pub(super) async fn cut(
     jobs: &[Job],
     known: &[Range],
     range_bytes: u64,
+    counters: &Counters,
 ) -> Result<()> {
     let uncut: Vec<&Job> = jobs.iter().filter(|job| !known.iter().any(|range| range.table == job.numbered)).collect();
     for some in uncut.chunks(TABLES_AT_ONCE) {
@@ -89,6 +91,7 @@ pub(super) async fn cut(
         let mut statements = Vec::new();
         for job in some {
             statements.extend(ledger.add(&job.numbered, &ranges(stream, job, range_bytes).await?));
+            counters.alive();
         }
         ledger.change(writer, statements).await?;
     }

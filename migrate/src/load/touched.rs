@@ -101,13 +101,18 @@ impl Touched {
         key.iter().for_each(|value| pack(value, &mut packed));
         self.pending.push((table, packed, present));
         if self.pending.len() >= PENDING_MAX {
-            // Too many keys do no harm: each is brought to what the snapshot has.
-            for (table, _, _) in &self.pending {
-                self.keys.entry(*table).or_default().vague = true;
-            }
-            self.settle()?;
+            self.settle_vaguely()?;
         }
         Ok(())
+    }
+
+    /// The snapshot has the transaction, or a part of it, or nothing. Too many keys do no
+    /// harm: each is brought to what the snapshot has.
+    pub(super) fn settle_vaguely(&mut self) -> Result<()> {
+        for (table, _, _) in &self.pending {
+            self.keys.entry(*table).or_default().vague = true;
+        }
+        self.settle()
     }
 
     /// The transaction is in the snapshot.
@@ -261,6 +266,11 @@ mod tests {
         touched.settle().unwrap();
         let (keys, present) = all(&mut touched, 0);
         assert_eq!((keys, present), ([1, 2].into(), 1));
+        // Of these it is not known, and so of none of their table.
+        touched.pending.extend([(0, packed(4), true), (0, packed(5), false)]);
+        touched.settle_vaguely().unwrap();
+        let (keys, present) = all(&mut touched, 0);
+        assert_eq!((keys, present), ([1, 2, 4, 5].into(), 0));
         touched.leave_out(&[0]);
         assert!(touched.is_empty());
     }

@@ -15,11 +15,11 @@ use switchback_engines::{
     Form, KeyRange, KeyValues, RawBatch, ReadRequest, Scope, ServerInfo, StatementFailed, Taken, WriterOptions,
 };
 use switchback_replicate::Stream;
+use switchback_replicate::failpoint::reached;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::error::{Error, Result};
-use super::failpoint::reached;
 use super::ledger::{Ledger, Range};
 use super::plan::Job;
 use super::progress::Counters;

@@ -1,6 +1,6 @@
 //! What can go wrong with a structure.
 
-use switchback_engines::{Engine, Error as EngineError};
+use switchback_engines::{Engine, Error as EngineError, TableRef};
 
 use super::plan::Object;
 
@@ -31,6 +31,12 @@ pub enum StructureError {
     #[error("the structure of {from} cannot be moved to {to}")]
     NoWay { from: Engine, to: Engine },
 
+    #[error("the source has no column `{column}` in `{table}`, which is to be left out")]
+    NoColumn { table: TableRef, column: String },
+
+    #[error("`{table}` is moved whole, also its column `{column}`, which is to be left out")]
+    Whole { table: TableRef, column: String },
+
     #[error("the structure of PostgreSQL {server} is read by `pg_dump` of that version or a later one, {found}")]
     NoDump { server: u32, found: String },
 
@@ -59,6 +65,10 @@ impl StructureError {
                 Some("install the client programs of the source's version (postgresql-client-NN), or name a pg_dump")
             }
             Self::Dump { .. } => Some("the account must be allowed to read every table that is to be moved"),
+            Self::NoColumn { .. } => Some("check the spelling, and that the table is one of those that are moved"),
+            Self::Whole { .. } => {
+                Some("leave columns out between engines only, or drop the column on the target later")
+            }
             Self::NoWay { .. } | Self::DumpStart(_) | Self::Described { .. } => None,
         }
     }

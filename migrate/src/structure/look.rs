@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use switchback_engines::Endpoint;
+use switchback_engines::{Endpoint, Engine};
 
+use super::cross::names;
 use super::error::{Result, StructureError};
-use super::options::{Existing, StructureOptions};
+use super::options::{Existing, Rename, StructureOptions};
 use super::plan::{Check, Clash, Kind, Object, StructurePlan};
 
 /// Looks for all that the plan creates.
@@ -35,10 +36,27 @@ pub(super) async fn conflicts(
             Existing::Keep => plan.warn(object, "the target has something of this name, which is left as it is"),
         }
     }
+    too_long(&options.rename, plan);
     if plan.source == plan.target {
         same_names(plan);
     }
     Ok(())
+}
+
+/// What was asked for may be longer than the server's names. PostgreSQL cuts such a
+/// name short and says so to nobody; what has a name at a source of the same engine
+/// fits, and between engines the names of tables are looked at when they are mapped.
+fn too_long(rename: &Rename, plan: &mut StructurePlan) {
+    let engine = plan.target;
+    let schemas = rename.schemas.values().filter(|_| engine == Engine::Postgres);
+    let schemas = schemas.map(|name| (Object::new(Kind::Schema, name), name.as_str()));
+    let tables = rename.tables.iter().filter(|_| plan.source == engine);
+    let tables = tables.map(|(_, to)| (Object::new(Kind::Table, to.to_string()), to.name.as_str()));
+    let clashes: Vec<(Object, Clash)> =
+        schemas.chain(tables).filter_map(|(object, name)| Some((object, names::too_long(engine, name)?))).collect();
+    for (object, clash) in clashes {
+        plan.clash(object, clash);
+    }
 }
 
 /// Two objects of one kind and name can come of renaming. Between engines names are

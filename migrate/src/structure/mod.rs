@@ -37,7 +37,7 @@ mod tokens;
 use switchback_engines::{DatabaseUrl, Endpoint, Engine, TableRef};
 
 pub use error::{Result, StructureError};
-pub use options::{Definer, Existing, Rename, StructureOptions};
+pub use options::{ColumnRef, Definer, Existing, Rename, StructureOptions};
 pub use plan::{Check, Clash, Conflict, Kind, NameUnit, Object, Step, StructurePlan, Warning};
 pub use run::{Part, Ran, run, run_steps};
 
@@ -63,6 +63,9 @@ pub async fn plan(
     options: &StructureOptions,
 ) -> Result<StructurePlan> {
     let (from, to) = (source.info().engine, target.info().engine);
+    if let Some(out) = options.columns_left_out.first().filter(|_| from == to) {
+        return Err(StructureError::Whole { table: out.table.clone(), column: out.column.clone() });
+    }
     let mut plan = match (from, to) {
         (Engine::Postgres, Engine::Postgres) => postgres::plan(source, url, target, options).await?,
         (Engine::MySql, Engine::MySql) => mysql::plan(source, target, options).await?,

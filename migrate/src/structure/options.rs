@@ -15,6 +15,9 @@ pub struct StructureOptions {
     pub tables: Vec<TableRef>,
     /// Tables to leave out.
     pub exclude: Vec<TableRef>,
+    /// Between engines: columns to leave out, such as those of a type that the target
+    /// has no counterpart of. Within an engine tables are moved whole.
+    pub columns_left_out: Vec<ColumnRef>,
     pub rename: Rename,
     pub existing: Existing,
     pub definer: Definer,
@@ -22,6 +25,15 @@ pub struct StructureOptions {
     pub roles: bool,
     /// The `pg_dump` to use, where it is not to be looked for.
     pub pg_dump: Option<PathBuf>,
+}
+
+/// A column of the source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnRef {
+    /// Without a schema: the table in any.
+    pub table: TableRef,
+    pub column: String,
 }
 
 /// Other names on the target.
@@ -88,6 +100,6 @@ impl Rename {
 }
 
 /// A name without a schema means the table in any.
-fn same(asked: &TableRef, table: &TableRef) -> bool {
+pub(super) fn same(asked: &TableRef, table: &TableRef) -> bool {
     asked.name == table.name && (asked.schema.is_none() || asked.schema == table.schema)
 }

@@ -10,6 +10,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use switchback_engines::Engine;
 
+use super::options::ColumnRef;
+
 /// The structure of a database, as steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +21,9 @@ pub struct StructurePlan {
     pub warnings: Vec<Warning>,
     /// While there is one, nothing is run.
     pub conflicts: Vec<Conflict>,
+    /// Columns of moved tables that the target will not have: for whoever compares.
+    #[serde(default)]
+    pub left_out: Vec<ColumnRef>,
     /// What the rows need: schemas, types, tables with their primary keys.
     pub before_load: Vec<Step>,
     /// What is made faster, or only possible, when the rows are there.
@@ -124,6 +129,8 @@ pub enum Clash {
     NoType {
         native: String,
     },
+    /// A column that is left out can't be in its table's primary key.
+    InPrimaryKey,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +159,7 @@ impl StructurePlan {
             target,
             warnings: Vec::new(),
             conflicts: Vec::new(),
+            left_out: Vec::new(),
             before_load: Vec::new(),
             after_load: Vec::new(),
             at_cutover: Vec::new(),
@@ -238,6 +246,7 @@ impl fmt::Display for Conflict {
             Clash::SameName { other } => write!(f, "on the target it would have the name of `{other}`"),
             Clash::ExtensionUnavailable => f.write_str("the target's server does not have it installed"),
             Clash::NoType { native } => write!(f, "the target has no type for `{native}`"),
+            Clash::InPrimaryKey => f.write_str("it is in the primary key, and can't be left out"),
         }
     }
 }

@@ -65,7 +65,7 @@ pub(super) async fn look(
     let report = check::check(of(source, &sources), of(target, &targets), options).await?;
     let plan = if request.create {
         doing("planning the structure");
-        let options = tables::structure_options(request, &opened.chosen);
+        let options = tables::structure_options(request, &opened.chosen, engines);
         Some(structure::plan(source, &ends.source, target, &options).await?)
     } else {
         None

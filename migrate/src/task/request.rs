@@ -81,6 +81,8 @@ pub struct TableRequest {
     /// The target's, where it is another, likewise.
     pub target: Option<String>,
     pub rename_columns: BTreeMap<String, String>,
+    /// Columns of the source that are not moved. A table that is made on another engine
+    /// does without them; within an engine it is made whole.
     pub ignore_columns: Vec<String>,
     pub equality: canon::Settings,
 }

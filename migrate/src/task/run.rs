@@ -104,28 +104,40 @@ impl<'a> AtWork<'a> {
         Self { held, ends, request, told, stop, wish: watch::Sender::new(Wish::Run) }
     }
 
-    /// Works, while wishes are listened to and it is written down how far it is.
+    /// Works, while wishes are listened to and it is written down how far it is. Both are
+    /// polled all the time: each may wait for the other's connection.
     async fn watched(&self, phase: State) -> Result<State> {
-        let mut working = std::pin::pin!(self.work(phase));
+        tokio::select! {
+            ended = self.work(phase) => ended,
+            error = self.attend() => Err(error),
+        }
+    }
+
+    /// Goes on until the control database fails.
+    async fn attend(&self) -> Error {
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut said = Live::default();
         loop {
-            tokio::select! {
-                ended = &mut working => return ended,
-                _ = looks.tick() => {}
+            looks.tick().await;
+            if let Err(error) = self.look(&mut said).await {
+                return error;
             }
-            let live = self.told.borrow().1.clone();
-            if live != said {
-                self.held.store.say(&live).await?;
-                said = live;
-            }
-            let wish = self.held.store.wished().await?;
-            if wish == Wish::Pause {
-                self.stop.cancel();
-            }
-            self.wish.send_if_modified(|now| std::mem::replace(now, wish) != wish);
         }
+    }
+
+    async fn look(&self, said: &mut Live) -> Result<()> {
+        let live = self.told.borrow().1.clone();
+        if live != *said {
+            self.held.store.say(&live).await?;
+            *said = live;
+        }
+        let wish = self.held.store.wished().await?;
+        if wish == Wish::Pause {
+            self.stop.cancel();
+        }
+        self.wish.send_if_modified(|now| std::mem::replace(now, wish) != wish);
+        Ok(())
     }
 
     async fn work(&self, phase: State) -> Result<State> {
@@ -245,7 +257,8 @@ impl<'a> AtWork<'a> {
     }
 
     async fn positions(&self, opened: &Opened) -> Result<()> {
-        let options = tables::structure_options(self.request, &opened.chosen);
+        let engines = (opened.source.info().engine, opened.target.info().engine);
+        let options = tables::structure_options(self.request, &opened.chosen, engines);
         let steps = structure::positions(opened.source.as_ref(), opened.target.as_ref(), &options).await?;
         let writer = WriterOptions { application_name: self.application(), ..WriterOptions::default() };
         let mut each = |object: &structure::Object| self.doing(&object.to_string());

@@ -8,7 +8,7 @@ use switchback_replicate::TablePair;
 use super::error::{Error, Result};
 use super::request::{Request, TableRequest};
 use crate::check::End;
-use crate::structure::{self, Rename, StructureOptions};
+use crate::structure::{self, ColumnRef, Rename, StructureOptions};
 
 /// The tables of the source that are asked for, by name.
 pub(super) async fn choose(source: &dyn Endpoint, request: &Request) -> Result<Vec<TableRef>> {
@@ -41,13 +41,20 @@ pub(super) async fn choose(source: &dyn Endpoint, request: &Request) -> Result<V
     Ok(chosen)
 }
 
-/// What the structure is to be made of.
-pub(super) fn structure_options(request: &Request, chosen: &[TableRef]) -> StructureOptions {
+/// What the structure is to be made of. Within an engine tables are made whole, and
+/// columns that are not moved stay as they are made.
+pub(super) fn structure_options(request: &Request, chosen: &[TableRef], ends: (Engine, Engine)) -> StructureOptions {
+    let of_table = |table: &TableRef| {
+        let ignored = settings(request, table).map_or(&[][..], |settings| &settings.ignore_columns);
+        ignored.iter().map(|column| ColumnRef { table: table.clone(), column: column.clone() }).collect::<Vec<_>>()
+    };
+    let columns_left_out = if ends.0 == ends.1 { Vec::new() } else { chosen.iter().flat_map(of_table).collect() };
     let is_all = request.include.is_empty() && request.exclude.is_empty();
     StructureOptions {
         // What belongs to no table goes along when nothing was chosen.
         tables: if is_all { Vec::new() } else { chosen.to_vec() },
         exclude: Vec::new(),
+        columns_left_out,
         rename: rename(request, chosen),
         existing: request.existing,
         definer: request.definer,

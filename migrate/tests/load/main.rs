@@ -7,6 +7,7 @@
 
 mod child;
 mod corners;
+mod faults;
 mod flows;
 #[path = "../../../replicate/tests/harness/mod.rs"]
 #[allow(dead_code, clippy::print_stdout, reason = "the harness is for the streams' tests, which use all of it")]

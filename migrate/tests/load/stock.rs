@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use switchback_engines::{Endpoint, Engine, StreamName};
-use switchback_fixtures::Side;
+use switchback_fixtures::{Server, Side};
 use switchback_migrate::load::{Load, Settings};
 use switchback_replicate::{Spec, Stream};
 use tokio::task::JoinHandle;
@@ -55,14 +55,24 @@ fn rows() -> String {
 /// A source with rows, and a target with none.
 pub(crate) async fn stocked(from: On, to: On) -> (End, End) {
     let origin = End::new(from, Side::Source, &(tables() + &rows())).await;
-    let analyze = match from {
+    origin.execute(analyze(from)).await;
+    (origin, End::new(to, Side::Target, &tables()).await)
+}
+
+/// The same on two servers of a test's own.
+pub(crate) async fn stocked_on(servers: (&Server, &Server), on: On) -> (End, End) {
+    let origin = End::on(servers.0, "stock", &(tables() + &rows())).await;
+    origin.execute(analyze(on)).await;
+    (origin, End::on(servers.1, "stock", &tables()).await)
+}
+
+fn analyze(on: On) -> &'static str {
+    match on {
         On::Postgres => "ANALYZE",
         On::MySql | On::MariaDb => "ANALYZE TABLE parts; ANALYZE TABLE names; ANALYZE TABLE quiet",
         // Or nobody could write while it is read.
         On::Sqlite => "PRAGMA journal_mode = WAL",
-    };
-    origin.execute(analyze).await;
-    (origin, End::new(to, Side::Target, &tables()).await)
+    }
 }
 
 pub(crate) async fn stream(origin: &End, sink: &End) -> Stream {

@@ -5,28 +5,11 @@ use fixtures::{Family, Side};
 use switchback_engines::{Endpoint, Engine, Table, TableRef, WriterOptions};
 use switchback_fixtures as fixtures;
 use switchback_migrate::structure::cross::target_table;
-use switchback_migrate::structure::{self, Clash, Kind, NameUnit, Part, Rename, StructureOptions, StructurePlan};
+use switchback_migrate::structure::{
+    self, Clash, ColumnRef, Kind, NameUnit, Part, Rename, StructureError, StructureOptions, StructurePlan,
+};
 
 use super::place::{Place, plan, run, scenes, try_plan, warned};
-
-const POSTGRES: &str = include_str!("../../../fixtures/samples/rental.postgres.sql");
-const MYSQL: &str = include_str!("../../../fixtures/samples/rental.mysql.sql");
-const SQLITE: &str = include_str!("../../../fixtures/samples/rental.sqlite.sql");
-
-async fn sample(family: Option<Family>) -> Place {
-    let source = Place::new(family, Side::Source, "cross").await;
-    match family {
-        Some(Family::Postgres) => source.execute(POSTGRES).await,
-        Some(Family::MySql | Family::MariaDb) => {
-            let body = MYSQL.split_once("CREATE TABLE").map(|(_, body)| format!("CREATE TABLE{body}")).unwrap();
-            for statement in body.split("\n;;") {
-                source.execute(statement).await;
-            }
-        }
-        None => source.execute(SQLITE).await,
-    }
-    source
-}
 
 fn names(table: &Table, columns: &[usize]) -> Vec<String> {
     columns.iter().map(|i| table.columns[*i].name.clone()).collect()
@@ -47,22 +30,23 @@ fn foreign_keys(table: &Table) -> Vec<Vec<String>> {
     keys
 }
 
-/// Creates the sample without the tables that have no way there, twice; compares
+/// Creates the sample without the columns that have no way there, twice; compares
 /// every table; and sets numbers to where they stand.
 async fn arrives(family: Option<Family>, to: Option<Family>) -> (Place, Place, StructurePlan) {
-    let source = sample(family).await;
+    let source = Place::sample(family).await;
     let target = Place::new(to, Side::Target, "cross_to").await;
     let refused = try_plan(&source, &target, &StructureOptions::default()).await;
-    let exclude: Vec<TableRef> = refused
+    let columns_left_out: Vec<ColumnRef> = refused
         .conflicts
         .iter()
         .map(|conflict| {
             assert!(matches!(conflict.why, Clash::NoType { .. }), "{conflict}");
-            let table = conflict.object.name.rsplit_once('.').unwrap().0;
-            TableRef { schema: None, name: table.rsplit('.').next().unwrap().to_owned() }
+            let (table, column) = conflict.object.name.rsplit_once('.').unwrap();
+            let table = TableRef { schema: None, name: table.rsplit('.').next().unwrap().to_owned() };
+            ColumnRef { table, column: column.to_owned() }
         })
         .collect();
-    let options = StructureOptions { exclude, ..StructureOptions::default() };
+    let options = StructureOptions { columns_left_out, ..StructureOptions::default() };
     let plan = plan(&source, &target, &options).await;
     for part in [Part::BeforeLoad, Part::AfterLoad] {
         assert_eq!(run(&target, &plan, part).await.skipped, 0, "{plan}");
@@ -72,13 +56,12 @@ async fn arrives(family: Option<Family>, to: Option<Family>) -> (Place, Place, S
     }
     let (from_end, to_end) = (source.connect().await, target.connect().await);
     for name in from_end.tables().await.unwrap() {
-        if options.exclude.iter().any(|t| t.name == name.name) {
-            continue;
-        }
         let there = target_table(to_end.info().engine, &Rename::default(), &name);
         let a = from_end.describe(&name).await.unwrap().unwrap();
         let b = to_end.describe(&there).await.unwrap().unwrap_or_else(|| panic!("{there} is not there"));
-        assert_eq!(shape(&a), shape(&b), "{name}");
+        let (mut columns, primary) = shape(&a);
+        columns.retain(|(column, _)| !plan.left_out.iter().any(|of| of.table == a.name && of.column == *column));
+        assert_eq!((columns, primary), shape(&b), "{name}");
         let gone =
             warned(&plan).iter().any(|w| w.starts_with("foreign key `") && w.contains(&format!("{}.", name.name)));
         if !gone {
@@ -115,6 +98,7 @@ async fn samples_arrive_on_every_other_engine() {
         Box::pin(mysql_arrives_on_postgres_and_sqlite()),
         Box::pin(mariadb_arrives_on_postgres_and_sqlite()),
         Box::pin(names_that_the_target_cannot_have_are_conflicts()),
+        Box::pin(columns_are_left_out_by_name()),
     ])
     .await;
 }
@@ -212,6 +196,45 @@ async fn sqlite_arrives_everywhere() {
     }
 }
 
+/// A column that was asked for by name has to be there, and to be one that can be
+/// left out.
+async fn columns_are_left_out_by_name() {
+    let source = Place::new(Some(Family::MySql), Side::Source, "left_out").await;
+    source
+        .execute(
+            "CREATE TABLE p (id int, a int, d int AS (a * 2) STORED, spot point, PRIMARY KEY (id, d), UNIQUE KEY once (a)); \
+             CREATE TABLE c (id int PRIMARY KEY, a int, CONSTRAINT to_p FOREIGN KEY (a) REFERENCES p (a), KEY by_a (a))",
+        )
+        .await;
+    let target = Place::new(Some(Family::Postgres), Side::Target, "left_out").await;
+    let column = |table: &str, column: &str| ColumnRef {
+        table: TableRef { schema: None, name: table.to_owned() },
+        column: column.to_owned(),
+    };
+    let options = |columns_left_out| StructureOptions { columns_left_out, ..StructureOptions::default() };
+    let refused = try_plan(&source, &target, &options(vec![column("p", "spot"), column("p", "a")])).await;
+    let conflicts: Vec<String> = refused.conflicts.iter().map(ToString::to_string).collect();
+    assert_eq!(conflicts, ["column `p.d`: it is in the primary key, and can't be left out"]);
+    has(
+        &refused,
+        &[
+            "column `p.spot`: it is left out, as was asked",
+            "unique key `p.once`: it is over a column that is left out",
+            "foreign key `c.to_p`: it refers to a column that is left out",
+        ],
+    );
+    assert_eq!(refused.left_out.iter().map(|of| of.column.as_str()).collect::<Vec<_>>(), ["a", "spot"]);
+    let planned = async |options: StructureOptions, to: &Place| {
+        let (from, to) = (source.connect().await, to.connect().await);
+        structure::plan(from.as_ref(), &source.url(), to.as_ref(), &options).await.unwrap_err()
+    };
+    let missing = planned(options(vec![column("p", "b")]), &target).await;
+    assert_eq!(missing.to_string(), "the source has no column `b` in `p`, which is to be left out");
+    let other = Place::new(Some(Family::MariaDb), Side::Target, "left_out").await;
+    let whole = planned(options(vec![column("p", "spot")]), &other).await;
+    assert!(matches!(whole, StructureError::Whole { .. }) && whole.hint().is_some(), "{whole:?}");
+}
+
 async fn names_that_the_target_cannot_have_are_conflicts() {
     let long = "ä".repeat(40);
     let source = Place::new(Some(Family::MySql), Side::Source, "names").await;
@@ -223,6 +246,31 @@ async fn names_that_the_target_cannot_have_are_conflicts() {
         refused.conflicts.iter().map(|c| (c.object.kind, &c.why)).collect::<Vec<_>>(),
         [(Kind::Table, &too_long), (Kind::Column, &too_long)]
     );
+
+    // SQLite has no limit, and what is asked for by name is held against one, too.
+    let source = Place::new(None, Side::Source, "names").await;
+    source.execute(&format!("CREATE TABLE \"{long}{long}\" (id integer PRIMARY KEY, \"{long}\" text)")).await;
+    for (family, expected) in [(Family::Postgres, 2), (Family::MariaDb, 1)] {
+        let target = Place::new(Some(family), Side::Target, "names").await;
+        let refused = try_plan(&source, &target, &StructureOptions::default()).await;
+        assert_eq!(refused.conflicts.len(), expected, "{refused}");
+        assert!(refused.conflicts.iter().all(|c| matches!(c.why, Clash::NameTooLong { .. })), "{refused}");
+    }
+    for (family, max, unit) in [(Family::Postgres, 63, NameUnit::Bytes), (Family::MySql, 64, NameUnit::Characters)] {
+        let source = Place::new(Some(family), Side::Source, "names").await;
+        source.execute("CREATE TABLE t (id int PRIMARY KEY)").await;
+        let target = Place::new(Some(family), Side::Target, "names").await;
+        let there = TableRef { schema: None, name: long.repeat(2) };
+        let from = TableRef { schema: None, name: "t".to_owned() };
+        let mut rename = Rename { tables: vec![(from, there)], ..Rename::default() };
+        if family == Family::Postgres {
+            rename.schemas.insert("public".to_owned(), long.clone());
+        }
+        let count = rename.schemas.len() + 1;
+        let refused = try_plan(&source, &target, &StructureOptions { rename, ..StructureOptions::default() }).await;
+        assert!(refused.conflicts.iter().all(|c| c.why == Clash::NameTooLong { max, unit }), "{refused}");
+        assert_eq!(refused.conflicts.len(), count, "{refused}");
+    }
 
     let source = Place::new(Some(Family::Postgres), Side::Source, "names").await;
     source

@@ -6,12 +6,10 @@ use fixtures::{Family, Side};
 use switchback_engines::{TableRef, WriterOptions};
 use switchback_fixtures as fixtures;
 use switchback_migrate::structure::{
-    self, Check, Clash, Definer, Existing, Kind, Part, Rename, StructureError, StructureOptions, StructurePlan,
+    self, Clash, Definer, Existing, Kind, Part, Rename, StructureError, StructureOptions, StructurePlan,
 };
 
-use super::place::{PARTS, Place, plan, run, scenes, try_plan, warned};
-
-const SAMPLE: &str = include_str!("../../../fixtures/samples/rental.mysql.sql");
+use super::place::{Place, moved, plan, scenes, try_plan, warned};
 
 /// Only MySQL has these, and what becomes of each on MariaDB.
 const OF_MYSQL: [(&str, &str); 7] = [
@@ -68,12 +66,7 @@ const OF_MARIADB: [(&str, &str); 9] = [
 ];
 
 async fn sample(family: Family) -> Place {
-    let source = Place::new(Some(family), Side::Source, "structure").await;
-    let body = SAMPLE.split_once("CREATE TABLE").map(|(_, body)| format!("CREATE TABLE{body}")).unwrap();
-    for statement in body.split("\n;;") {
-        source.execute(statement).await;
-    }
-    source
+    Place::sample(Some(family)).await
 }
 
 async fn empty(family: Family) -> Place {
@@ -119,19 +112,6 @@ fn sorted(mut lines: Vec<String>) -> Vec<String> {
 fn without(line: &str, from: &str, to: &str) -> String {
     let Some((before, rest)) = line.split_once(from) else { return line.to_owned() };
     format!("{before}{}", rest.split_once(to).map_or("", |(_, after)| after))
-}
-
-async fn moved(target: &Place, plan: &StructurePlan) {
-    for part in PARTS {
-        run(target, plan, part).await;
-        let steps = match part {
-            Part::BeforeLoad => &plan.before_load,
-            Part::AfterLoad => &plan.after_load,
-            Part::AtCutover => &plan.at_cutover,
-        };
-        let looked_for = steps.iter().filter(|s| matches!(s.check, Check::Query(_))).count();
-        assert_eq!(run(target, plan, part).await.skipped, looked_for);
-    }
 }
 
 async fn to_itself(family: Family) {

@@ -1,8 +1,7 @@
 //! An empty database of any engine, gone when dropped.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 
 use fixtures::{Family, Side, TestDatabase};
 use switchback_engines::{ConnectOptions, DatabaseUrl, Endpoint, WriterOptions, connect_endpoint};
@@ -10,19 +9,15 @@ use switchback_fixtures as fixtures;
 use switchback_migrate::structure::{self, Part, Ran, StructureOptions, StructurePlan};
 
 pub(crate) enum Place {
-    /// Always there, until it is dropped.
-    Server(Option<TestDatabase>),
-    File {
-        path: PathBuf,
-        _folder: tempfile::TempDir,
-    },
+    Server(TestDatabase),
+    File { path: PathBuf, _folder: tempfile::TempDir },
 }
 
 impl Place {
     /// `None` for SQLite.
     pub(crate) async fn new(family: Option<Family>, side: Side, hint: &str) -> Self {
         match family {
-            Some(family) => Self::Server(Some(fixtures::database(family, side, hint).await)),
+            Some(family) => Self::Server(fixtures::database(family, side, hint).await),
             None => {
                 let folder = tempfile::tempdir().unwrap();
                 let place = Self::File { path: folder.path().join(format!("{hint}.db")), _folder: folder };
@@ -32,10 +27,18 @@ impl Place {
         }
     }
 
+    /// The sample database of an engine, as a source.
+    pub(crate) async fn sample(family: Option<Family>) -> Self {
+        let source = Self::new(family, Side::Source, "sample").await;
+        for statement in fixtures::samples::rental(family) {
+            source.execute(statement).await;
+        }
+        source
+    }
+
     pub(crate) async fn execute(&self, script: &str) {
         match self {
             Self::Server(database) => {
-                let database = database.as_ref().unwrap();
                 database.execute(script).await.unwrap_or_else(|e| panic!("{e:?}"));
             }
             Self::File { path, .. } => {
@@ -50,7 +53,7 @@ impl Place {
 
     pub(crate) fn url(&self) -> DatabaseUrl {
         let text = match self {
-            Self::Server(database) => database.as_ref().unwrap().url().to_owned(),
+            Self::Server(database) => database.url().to_owned(),
             Self::File { path, .. } => format!("sqlite:{}", path.display()),
         };
         DatabaseUrl::parse(&text).unwrap()
@@ -65,22 +68,6 @@ impl Place {
         let rows = self.connect().await.look("asking", question).await.unwrap();
         let cell = |cell: Option<String>| cell.unwrap_or_else(|| "NULL".to_owned());
         rows.into_iter().map(|row| row.into_iter().map(cell).collect::<Vec<_>>().join(" | ")).collect()
-    }
-}
-
-/// Databases on their way to be dropped.
-static DROPPING: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
-
-impl Drop for Place {
-    /// On a thread of its own. PostgreSQL drops a database when all its backends have
-    /// heard of it, and one that waits for a password does not listen: a thread of
-    /// the runtime that waits here, with the task that has the password behind it,
-    /// would wait in vain.
-    fn drop(&mut self) {
-        if let Self::Server(database) = self {
-            let database = database.take();
-            DROPPING.lock().unwrap().push(std::thread::spawn(move || drop(database)));
-        }
     }
 }
 
@@ -109,18 +96,31 @@ pub(crate) fn warned(plan: &StructurePlan) -> Vec<String> {
     plan.warnings.iter().map(ToString::to_string).collect()
 }
 
+/// Runs each part twice over: after the first run the same plan is run again, and
+/// nothing is done that is looked for.
+pub(crate) async fn moved(target: &Place, plan: &StructurePlan) {
+    for part in PARTS {
+        run(target, plan, part).await;
+        let steps = match part {
+            Part::BeforeLoad => &plan.before_load,
+            Part::AfterLoad => &plan.after_load,
+            Part::AtCutover => &plan.at_cutover,
+        };
+        let looked_for = steps.iter().filter(|s| matches!(s.check, structure::Check::Query(_))).count();
+        assert_eq!(run(target, plan, part).await.skipped, looked_for);
+    }
+}
+
 /// A scene of a test.
 pub(crate) type Scene = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Runs scenes at once, each as a task, until their databases are gone.
+/// Runs scenes at once, each as a task.
 pub(crate) async fn scenes<const N: usize>(all: [Scene; N]) {
     let mut running: tokio::task::JoinSet<()> = all.into_iter().collect();
     let mut ends = Vec::new();
     while let Some(ended) = running.join_next().await {
         ends.push(ended);
     }
-    let dropping = std::mem::take(&mut *DROPPING.lock().unwrap());
-    tokio::task::spawn_blocking(|| dropping.into_iter().for_each(|thread| thread.join().unwrap())).await.unwrap();
     for ended in ends {
         if let Err(failed) = ended {
             std::panic::resume_unwind(failed.into_panic());

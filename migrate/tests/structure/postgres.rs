@@ -12,34 +12,16 @@ use switchback_migrate::structure::{
     self, Clash, Existing, Kind, Part, Rename, Step, StructureError, StructureOptions, StructurePlan,
 };
 
-use super::place::{PARTS, Place, plan, run, scenes, try_plan, warned};
+use super::place::{PARTS, Place, moved, plan, run, scenes, try_plan, warned};
 
-const SAMPLE: &str = include_str!("../../../fixtures/samples/rental.postgres.sql");
 const CATALOG: &str = include_str!("catalog.postgres.sql");
 
 async fn sample() -> Place {
-    let source = Place::new(Some(Family::Postgres), Side::Source, "structure").await;
-    source.execute(SAMPLE).await;
-    source
+    Place::sample(Some(Family::Postgres)).await
 }
 
 async fn empty(side: Side) -> Place {
     Place::new(Some(Family::Postgres), side, "structure_to").await
-}
-
-/// Everything but what is left to the cutover is created twice over: after a run
-/// of each part the same plan is run again, and nothing is done.
-async fn moved(target: &Place, plan: &StructurePlan) {
-    for part in PARTS {
-        run(target, plan, part).await;
-        let steps = match part {
-            Part::BeforeLoad => &plan.before_load,
-            Part::AfterLoad => &plan.after_load,
-            Part::AtCutover => &plan.at_cutover,
-        };
-        let looked_for = steps.iter().filter(|s| matches!(s.check, structure::Check::Query(_))).count();
-        assert_eq!(run(target, plan, part).await.skipped, looked_for);
-    }
 }
 
 fn diff(expected: &[String], found: &[String]) {

@@ -7,13 +7,10 @@ use switchback_migrate::structure::{self, Clash, Part, Rename, StructureOptions}
 
 use super::place::{PARTS, Place, plan, run, try_plan, warned};
 
-const SAMPLE: &str = include_str!("../../../fixtures/samples/rental.sqlite.sql");
 const SCHEMA: &str = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'words%' ORDER BY name";
 
 async fn sample() -> Place {
-    let source = Place::new(None, Side::Source, "source").await;
-    source.execute(SAMPLE).await;
-    source
+    Place::sample(None).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -101,7 +101,12 @@ impl End {
 
     /// Runs a script of any number of statements on a connection of its own.
     pub(crate) async fn execute(&self, script: &str) {
-        execute(&self.home, script).await;
+        self.try_execute(script).await.unwrap_or_else(|e| panic!("{e}"));
+    }
+
+    /// What the server says against a script.
+    pub(crate) async fn try_execute(&self, script: &str) -> Result<(), String> {
+        try_execute(&self.home, script).await
     }
 
     pub(crate) fn engine(&self) -> Engine {
@@ -169,25 +174,28 @@ pub(crate) async fn ask(writer: &mut dyn Writer, query: &str) -> Result<Option<S
 }
 
 async fn execute(home: &Home, script: &str) {
+    try_execute(home, script).await.unwrap_or_else(|e| panic!("{e}"));
+}
+
+async fn try_execute(home: &Home, script: &str) -> Result<(), String> {
     match home {
         // The tests' account and the tool's schema have one name, and a schema of
         // its own name is where an account's tables are made.
         Home::Shared(database) if database.url().starts_with("postgres") => {
             let script = format!("SET search_path = public; {script}");
-            database.execute(&script).await.unwrap_or_else(|e| panic!("{e:?}"));
+            database.execute(&script).await.map_err(|e| format!("{e:?}"))
         }
-        Home::Shared(database) => database.execute(script).await.unwrap_or_else(|e| panic!("{e:?}")),
-        Home::Private { family, url } => {
-            fixtures::execute(*family, url, script).await.unwrap_or_else(|e| panic!("{e:?}"));
-        }
+        Home::Shared(database) => database.execute(script).await.map_err(|e| format!("{e:?}")),
+        Home::Private { family, url } => fixtures::execute(*family, url, script).await.map_err(|e| format!("{e:?}")),
         Home::File { path, .. } => {
             use sqlx::ConnectOptions as _;
             let options = sqlx::sqlite::SqliteConnectOptions::new()
                 .filename(path)
                 .busy_timeout(std::time::Duration::from_secs(30));
             let mut connection = options.connect().await.unwrap();
-            sqlx::raw_sql(sqlx::AssertSqlSafe(script.to_owned())).execute(&mut connection).await.unwrap();
+            let ran = sqlx::raw_sql(sqlx::AssertSqlSafe(script.to_owned())).execute(&mut connection).await;
             sqlx::Connection::close(connection).await.unwrap();
+            ran.map(drop).map_err(|e| format!("{e:?}"))
         }
     }
 }

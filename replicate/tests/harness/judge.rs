@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use switchback_engines::{Database, Engine};
 use switchback_verify::{
-    Began, Difference, DifferenceSink, Options, Progress, RunOutcome, SinkError, TableOutcome, TablePlan, TableSink,
-    Verdict, run,
+    Began, Difference, DifferenceSink, Options, Progress, RunOutcome, Selection, SinkError, TableOutcome, TablePlan,
+    TableSink, Verdict, run,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -37,10 +37,15 @@ pub(crate) fn tables(outcome: &RunOutcome) -> String {
 
 /// What the comparison came to, and the first differences of each table.
 pub(crate) async fn compared(origin: &End, sink: &End) -> (RunOutcome, Vec<String>) {
+    compared_with(origin, sink, Selection::default()).await
+}
+
+/// The same of chosen tables and columns.
+pub(crate) async fn compared_with(origin: &End, sink: &End, selection: Selection) -> (RunOutcome, Vec<String>) {
     let found = Arc::new(Found::default());
     // Of their own: sessions that were left idle may be of a server that is gone.
     let (source, target): (Arc<dyn Database>, Arc<dyn Database>) = (open(&origin.url).await, open(&sink.url).await);
-    let options = Options { run_id: "judge".to_owned(), ..Options::default() };
+    let options = Options { run_id: "judge".to_owned(), selection, ..Options::default() };
     let outcome = run(source, target, options, found.clone(), Progress::new(), CancellationToken::new()).await;
     let outcome = outcome.unwrap_or_else(|e| panic!("{e:?}"));
     let found = found.0.lock().unwrap().clone();

@@ -11,7 +11,8 @@
 //! - [`mod@log`]: from events to changes; [`statement`]: those that are statements.
 //! - [`table_map`]: how rows are laid out; [`cell`], [`charset`], [`decimal`],
 //!   [`jsonb`]: what their values are.
-//! - [`marks`]: how far it is to the end of the log.
+//! - [`marks`]: how far it is to the end of the log; [`place`]: which transactions lie
+//!   before a place in it.
 //!
 //! Invariants:
 //! - A position is a set of whole transactions. Those that changed no captured
@@ -36,6 +37,7 @@ mod inflate;
 mod jsonb;
 mod log;
 mod marks;
+mod place;
 mod statement;
 mod table_map;
 
@@ -59,6 +61,7 @@ use crate::engine::Flavor;
 use crate::error::{CaptureFault, Error, Result};
 
 pub(super) use self::arm::arm;
+pub(super) use self::place::Mark;
 
 /// So many events are handed on at once, or those of the one event of the log
 /// that goes beyond.

@@ -140,12 +140,6 @@ impl Writing<'_> {
         if let Some(what) = mapped.lossy {
             plan.warn(of.clone(), format!("{} becomes {}: {what}", plain.native, mapped.native));
         }
-        if plain.generated {
-            plan.warn(
-                of.clone(),
-                "it is computed at the source, and holds the same values on the target without being computed",
-            );
-        }
         let native = match plain.logical {
             Some(Logical::Enum) if mapped.native == "enum" => self.enumeration(target, column, plan),
             _ => mapped.native.clone(),

@@ -4,14 +4,14 @@
 //!   is read, beside what [`switchback_engines::Database::describe`] tells.
 //! - [`types`]: the map of types. `docs/type-map.md` is made from it.
 //! - `default`: defaults, from one engine's words to another's.
-//! - `names`: limits and collisions.
+//! - `left_out`: columns that the target does without. `names`: limits and collisions.
 //! - `create`: the model in the target's words, as steps.
 //! - `positions`: where numbering columns stand.
 //!
 //! What is not translated is warned of, object by object: views, functions,
 //! triggers, checks, rules; keys over expressions or over a part of the rows; defaults
-//! that are expressions. A generated column is a plain one on the target, which holds
-//! the values that the source computed: the load and the applier write it.
+//! that are expressions. A generated column is left out: whoever moves rows moves none
+//! of its values.
 //!
 //! Text is compared byte by byte on the target: by the types of PostgreSQL and
 //! SQLite, and in MySQL by a binary collation that does not pad. So no two values
@@ -19,8 +19,9 @@
 
 mod create;
 mod default;
+mod left_out;
 mod model;
-mod names;
+pub(super) mod names;
 mod positions;
 mod read_mysql;
 mod read_postgres;
@@ -76,6 +77,7 @@ pub(super) async fn plan(
     let (from, to) = (Dialect::of(source), Dialect::of(target));
     let mut plan = StructurePlan::new(from.engine, to.engine);
     let mut model = read(source, options, &mut plan).await?;
+    left_out::take_out(&mut model, options, &mut plan)?;
     names::fit(to.engine, &mut model, options, &mut plan);
     create::add(from, to, &model, options, &mut plan);
     Ok(plan)

@@ -19,7 +19,7 @@ fn limit(engine: Engine) -> Option<(usize, NameUnit)> {
     }
 }
 
-fn too_long(engine: Engine, name: &str) -> Option<Clash> {
+pub(in crate::structure) fn too_long(engine: Engine, name: &str) -> Option<Clash> {
     let (max, unit) = limit(engine)?;
     let length = match unit {
         NameUnit::Bytes => name.len(),

@@ -4,7 +4,7 @@ use switchback_engines::{Endpoint, Engine, TableRef};
 
 use super::{read, target_table};
 use crate::structure::error::{Result, StructureError};
-use crate::structure::options::StructureOptions;
+use crate::structure::options::{StructureOptions, same};
 use crate::structure::plan::{Check, Kind, Object, Step, StructurePlan};
 use crate::structure::spell::{name, table as spelled, text};
 
@@ -18,7 +18,9 @@ pub(in crate::structure) async fn positions(
     let model = read(source, options, &mut StructurePlan::new(from, to)).await?;
     let mut steps = Vec::new();
     for table in &model.tables {
-        let Some(column) = table.columns.iter().find(|c| c.is_auto) else { continue };
+        let is_out = |c: &str| options.columns_left_out.iter().any(|of| same(&of.table, &table.name) && of.column == c);
+        let auto = table.columns.iter().find(|c| c.is_auto && !is_out(&c.column.name));
+        let Some(column) = auto else { continue };
         let Some(next) = next(source, &table.name, &column.column.name).await? else { continue };
         let there = target_table(to, &options.rename, &table.name);
         let statements = match to {
