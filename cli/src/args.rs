@@ -41,6 +41,10 @@ pub(crate) enum Command {
     #[command(long_about = help::CHECK, after_long_help = help::CHECK_EXAMPLES)]
     Check(CheckArgs),
 
+    #[command(about = "Print, create or revoke accounts that may do what a move needs, and no more")]
+    #[command(long_about = help::ACCOUNT, after_long_help = help::ACCOUNT_EXAMPLES)]
+    Account(AccountArgs),
+
     #[command(about = "Move structure and rows, and follow what changes")]
     #[command(long_about = help::MIGRATE, after_long_help = help::MIGRATE_EXAMPLES)]
     Migrate(MigrateArgs),
@@ -110,6 +114,7 @@ impl Args {
         match &self.command {
             Command::Verify(args) => args.format,
             Command::Report(args) => args.format,
+            Command::Account(args) => args.format,
             Command::Check(args) => args.format,
             Command::Migrate(args) => args.go_on.format,
             Command::Status(args) => args.format,
@@ -350,6 +355,49 @@ pub(crate) struct CheckArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AccountArgs {
+    /// The TOML file that says what is moved
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+
+    /// At one end only
+    #[arg(long, value_enum, value_name = "END")]
+    pub(crate) end: Option<EndArg>,
+
+    /// The account's name
+    #[arg(long, value_name = "NAME", default_value = "switchback_move")]
+    pub(crate) name: String,
+
+    /// From where the account may come, in MySQL and MariaDB
+    #[arg(long, value_name = "PATTERN", default_value = "%")]
+    pub(crate) host: String,
+
+    /// Create it, instead of printing how
+    #[arg(long, conflicts_with = "revoke")]
+    pub(crate) create: bool,
+
+    /// Revoke all that it has, and remove it
+    #[arg(long)]
+    pub(crate) revoke: bool,
+
+    /// The password for --create, in a file that holds nothing else
+    ///
+    /// SWITCHBACK_ACCOUNT_PASSWORD is its variable. It is never printed.
+    #[arg(long, value_name = "FILE", requires = "create")]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EndArg {
+    Source,
+    Target,
 }
 
 #[derive(Debug, clap::Args)]

@@ -116,6 +116,22 @@ Examples:
 
 Exit codes: 0 nothing stands in the way, 2 a database cannot be opened, 3 it cannot be asked, 4 something does.";
 
+pub(crate) const ACCOUNT: &str = "\
+Print, create or revoke accounts that may do what a move needs, and no more.
+
+The statements are for the move that the config asks for: its tables, whether changes are followed, and whether the way \
+back is to be held open. Each comes with the reason for it, to be read and run by hand; --create and --revoke run them.
+
+That takes an administrator's URL for each end: SWITCHBACK_SOURCE_ADMIN_URL and SWITCHBACK_TARGET_ADMIN_URL, or those \
+of the config where these are not set.";
+
+pub(crate) const ACCOUNT_EXAMPLES: &str = "\
+Examples:
+    switchback account -c shop.toml
+    switchback account -c shop.toml --end source --format json
+
+Exit codes: 0 printed or done, 2 a database cannot be opened, 3 a statement was refused.";
+
 pub(crate) const MIGRATE: &str = "\
 Move structure and rows, and follow what changes.
 

@@ -58,6 +58,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<Exit> {
     match command {
         Command::Verify(args) => wait_for(commands::verify::run(&args)),
+        Command::Account(args) => wait_for(commands::account::run(&args)),
         Command::Check(args) => wait_for(commands::check::run(&args)),
         Command::Migrate(args) => wait_for(commands::migrate::run(&args)),
         Command::Status(args) => wait_for(commands::task::status(&args)),

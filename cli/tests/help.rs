@@ -17,6 +17,7 @@ fn the_help_of_every_command_is_as_published() {
     for (words, file) in [
         (&[][..], "switchback.txt"),
         (&["verify"], "verify.txt"),
+        (&["account"], "account.txt"),
         (&["check"], "check.txt"),
         (&["migrate"], "migrate.txt"),
         (&["status"], "status.txt"),
@@ -105,7 +106,7 @@ fn every_example_of_a_move_works_as_it_is_printed() {
     let binary_folder = Path::new(env!("CARGO_BIN_EXE_switchback")).parent().unwrap();
     let search_path = format!("{}:{}", binary_folder.display(), std::env::var("PATH").unwrap());
     let mut count = 0;
-    for command in ["check", "migrate", "status", "task"] {
+    for command in ["check", "account", "migrate", "status", "task"] {
         for example in help(&[command]).lines().filter(|line| line.trim_start().starts_with("switchback ")) {
             let mut shell = std::process::Command::new("sh");
             let shell = shell.args(["-c", example]).current_dir(place.path()).env("PATH", &search_path);
@@ -115,7 +116,7 @@ fn every_example_of_a_move_works_as_it_is_printed() {
             count += 1;
         }
     }
-    assert_eq!(count, 8);
+    assert_eq!(count, 10);
 }
 
 #[test]

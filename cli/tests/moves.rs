@@ -377,6 +377,44 @@ fn a_move_waits_for_its_time() {
     scene.run(&["verify", "--run-dir", "compared"]).expect(0, &[]);
 }
 
+/// A move by accounts that were made for it and may do nothing else; afterwards they are
+/// gone.
+#[test]
+fn a_move_is_made_by_accounts_of_its_own() {
+    for (from, to) in [(Family::MySql, Family::MariaDb), (Family::MariaDb, Family::Postgres)] {
+        let scene = Scene::new(Some(from), Some(to), 1_000);
+        let name = scene.place.path().file_name().unwrap().to_string_lossy().to_lowercase().replace('.', "m");
+        let account = |more: &[&str]| {
+            let words = [&["account", "--name", &name, "-c", "move.toml"], more].concat();
+            let ended: Ended =
+                scene.command(&words).env("SWITCHBACK_ACCOUNT_PASSWORD", "pw-1-Weak").output().unwrap().into();
+            assert!(!ended.stdout.contains("pw-1-Weak"), "{ended:#?}");
+            ended.expect(0, &[])
+        };
+        assert!(account(&[]).stdout.contains("'<password>'"));
+        account(&["--create"]);
+        let by_it = |url: String| {
+            let mut url = url::Url::parse(&url).unwrap();
+            url.set_username(&name).unwrap();
+            url.set_password(Some("pw-1-Weak")).unwrap();
+            url.to_string()
+        };
+        let run = |words: &[&str]| -> Ended {
+            let mut command = scene.place.command(&[words, &["-c", "move.toml"]].concat());
+            command.env("SWITCHBACK_SOURCE_URL", by_it(scene.source.url()));
+            command.env("SWITCHBACK_TARGET_URL", by_it(scene.target.url()));
+            command.output().unwrap().into()
+        };
+        let checked = run(&["check", "--format", "json"]).json();
+        assert_eq!(checked["failures"], 0, "{checked:#}");
+        scene.config("type = \"full\"");
+        run(&["migrate", "--accept-warnings"]).expect(0, &[]);
+        run(&["verify", "--run-dir", "compared"]).expect(0, &[]);
+        account(&["--revoke"]);
+        run(&["verify", "--run-dir", "again"]).expect(2, &["error: cannot open the"]);
+    }
+}
+
 /// No password is written down.
 #[test]
 fn a_task_keeps_no_password() {

@@ -1,5 +1,6 @@
 //! What each command does. Every one returns how the process is to end.
 
+pub(crate) mod account;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod demo;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use switchback_engines::Error as EngineError;
 
 use super::state::State;
+use crate::accounts::AccountError;
 use crate::check::{CheckError, Report};
 use crate::structure::{StructureError, StructurePlan};
 use crate::{load, structure};
@@ -34,6 +35,9 @@ pub enum Error {
     /// Something has to be mended, or accepted, before anything is done.
     #[error("{} stand in the way of the move", obstacles(.0))]
     Obstacles(Box<Obstacles>),
+
+    #[error("the account could not be dealt with")]
+    Account(#[from] AccountError),
 
     #[error("the structure could not be moved")]
     Structure(#[from] StructureError),
@@ -127,6 +131,7 @@ impl Error {
                  (--accept-warnings)"
             }
             Self::Obstacles(_) => "mend what failed; each item says how",
+            Self::Account(error) => error.hint()?,
             Self::Structure(error) => structure::StructureError::hint(error)?,
             Self::Load(error) => error.hint()?,
             Self::Stream(error) => error.hint()?,

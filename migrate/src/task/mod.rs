@@ -22,8 +22,9 @@
 //! - [`inspect`]: looking at both ends before. [`run`]: doing it, phase by phase; [`follow`]: the last of them; [`tables`]: which
 //!   tables, and which of the target's each becomes.
 //! - [`live`]: what the process at work says of itself.
-//! - [`delete`]: undoing what a task has set up.
+//! - [`delete`]: undoing what a task has set up. [`account`]: the accounts for it.
 
+mod account;
 mod delete;
 mod error;
 mod folder;
@@ -36,6 +37,7 @@ mod state;
 mod store;
 mod tables;
 
+pub use self::account::plan_account;
 pub use self::delete::delete;
 pub use self::error::{Error, Obstacles, Result};
 pub use self::folder::{Folder, Held, Listed};
