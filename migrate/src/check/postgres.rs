@@ -17,10 +17,12 @@ fn of(tables: &[Table]) -> String {
     if names.is_empty() {
         return "false".to_owned();
     }
+    // Joined and not looked for in each row: there may be thousands of both.
     format!(
-        "EXISTS (SELECT FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace \
-         WHERE (rn.nspname, r.relname) IN ({names}) \
-         AND (c.oid = r.oid OR c.oid IN (SELECT relid FROM pg_partition_tree(r.oid))))"
+        "c.oid IN (SELECT p.relid FROM (VALUES {names}) v (schema_name, table_name) \
+         JOIN pg_namespace rn ON rn.nspname = v.schema_name \
+         JOIN pg_class r ON r.relname = v.table_name AND r.relnamespace = rn.oid \
+         CROSS JOIN LATERAL (SELECT r.oid UNION SELECT relid FROM pg_partition_tree(r.oid)) p (relid))"
     )
 }
 

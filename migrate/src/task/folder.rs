@@ -91,8 +91,8 @@ impl Folder {
     /// Takes a task to work at, and makes it when it is new.
     ///
     /// # Errors
-    /// [`Error::Busy`] when another process has it; [`Error::Changed`] when it was begun
-    /// with something else than is asked for now.
+    /// [`Error::Busy`] when another process has it; [`Error::Changed`] when something was
+    /// done for something else than is asked for now.
     pub async fn hold(&self, request: &Request, ends: &Ends) -> Result<Held> {
         self.hold_if(request, ends, &|_| true).await
     }
@@ -116,8 +116,11 @@ impl Folder {
         let store = match Store::open(&dir).await? {
             Some(store) => {
                 let record = store.record().await?;
-                if let Some(what) = other(&record.scope, &scope, matters) {
-                    return Err(Error::Changed { name: name.to_owned(), what });
+                match other(&record.scope, &scope, matters) {
+                    None => {}
+                    // Nothing was done yet, so it may still become another one.
+                    Some(_) if record.phase == State::Created => store.begin_again(&scope).await?,
+                    Some(what) => return Err(Error::Changed { name: name.to_owned(), what }),
                 }
                 store
             }

@@ -313,8 +313,11 @@ impl<'a> AtWork<'a> {
 
     pub(super) async fn enter(&self, state: State, reason: Option<&str>) -> Result<()> {
         self.held.store.enter(state, reason).await?;
+        self.told.send_modify(|(now, live)| {
+            *now = state;
+            live.doing.clear();
+        });
         self.held.store.say(&self.told.borrow().1.clone()).await?;
-        self.told.send_modify(|(now, _)| *now = state);
         Ok(())
     }
 
