@@ -144,9 +144,11 @@ async fn filters(a: &mut Asking<'_, '_>) -> Result<(), CheckError> {
 /// What a replica does for its source is in its own log only when it is told so.
 async fn relayed(a: &mut Asking<'_, '_>, flavor: Flavor) -> Result<(), CheckError> {
     const ITEM: &str = "log_replica_updates";
-    let (setting, status) = match flavor {
-        Flavor::Original => ("SHOW GLOBAL VARIABLES LIKE 'log_replica_updates'", "SHOW REPLICA STATUS"),
-        Flavor::MariaDb => ("SHOW GLOBAL VARIABLES LIKE 'log_slave_updates'", "SHOW ALL SLAVES STATUS"),
+    // MySQL has had the first name since 8.0.26.
+    let setting = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_replica_updates', 'log_slave_updates')";
+    let status = match flavor {
+        Flavor::Original => "SHOW REPLICA STATUS",
+        Flavor::MariaDb => "SHOW ALL SLAVES STATUS",
     };
     let row = a.row(ITEM, setting).await?;
     let logs = row.get(1).is_some_and(|value| value == "ON");
