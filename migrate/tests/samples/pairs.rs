@@ -118,3 +118,22 @@ async fn sqlite_to_mysql() {
 async fn sqlite_to_mariadb() {
     works(&moved(On::Sqlite, On::MariaDb, &of_sqlite()).await, &afterwards::SQLITE_ON_MYSQL).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_to_sqlite() {
+    // A type is no bound there.
+    let wanted = Wanted { structure: vec![], ..of_postgres() };
+    works(&moved(On::Postgres, On::Sqlite, &wanted).await, &afterwards::POSTGRES_ON_SQLITE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mysql_to_sqlite() {
+    let wanted = Wanted { structure: vec![], ..of_mysql() };
+    works(&moved(On::MySql, On::Sqlite, &wanted).await, &afterwards::MYSQL_ON_SQLITE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_to_sqlite() {
+    let wanted = Wanted { structure: vec![], ..of_mysql() };
+    works(&moved(On::MariaDb, On::Sqlite, &wanted).await, &afterwards::MYSQL_ON_SQLITE).await;
+}
