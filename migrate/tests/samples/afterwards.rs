@@ -204,6 +204,32 @@ pub(crate) const MYSQL_ON_SQLITE: Afterwards = Afterwards {
     refused: MYSQL_ON_POSTGRES.refused,
 };
 
+pub(crate) const RENAMED: Afterwards = Afterwards {
+    same: &["SELECT md5(string_agg(s::text, ',' ORDER BY id)) FROM spending s"],
+    does: &[&[
+        (
+            "INSERT INTO \"stock room\".category (\"Label\") VALUES ('{n}')",
+            "SELECT count(*) FROM \"stock room\".category",
+            1,
+        ),
+        ("INSERT INTO customer (email) VALUES ('after{n}@example.org')", "SELECT count(*) FROM audit", 1),
+    ]],
+    refused: &["INSERT INTO rental (started, customer, tool) VALUES (now(), 120, gen_random_uuid())"],
+};
+
+pub(crate) const RENAMED_ACROSS: Afterwards = Afterwards {
+    same: &["SELECT SUM(days) FROM rental"],
+    does: &[&[
+        (
+            "INSERT INTO client (email, interests) VALUES ('after{n}@example.org', 'saws')",
+            "SELECT count(*) FROM client",
+            1,
+        ),
+        ("INSERT INTO \"from\" (what) VALUES ('after')", "SELECT count(*) FROM \"from\"", 1),
+    ]],
+    refused: &["INSERT INTO quote (customer) VALUES (999999999)"],
+};
+
 pub(crate) const MYSQL_ON_POSTGRES: Afterwards = Afterwards {
     same: &["SELECT SUM(days) FROM rental"],
     does: &[OF_MYSQL, &[("INSERT INTO counter (grp) VALUES (1)", "SELECT count(*) FROM counter", 1)]],
