@@ -147,7 +147,7 @@ The config file, with the keys of a move (`switchback help verify` shows the oth
     roles = false                        # PostgreSQL's roles, owners and rights too
     way_back = true                      # check what the way back needs
     log_retention = \"72h\"                # of the source's log, at least
-    accept = [\"journal_mode\"]            # warnings that are known and wanted
+    accept = [\"primary_keys\", \"journal_mode\"]  # warnings that are known and wanted
     state_dir = \"switchback-tasks\"       # beside this file
     schemas = { }                        # to move schemas of PostgreSQL under other names
     [tables]

@@ -4,7 +4,7 @@
 //! `switchback … | jq` always works.
 
 use std::error::Error;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal as _, Write};
 
 use console::Term;
 use switchback_reports::terminal::Style;
@@ -33,6 +33,20 @@ pub(crate) fn data(text: &str) -> io::Result<()> {
 /// itself is gone, so that is ignored.
 pub(crate) fn message(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Asks whoever sits at the terminal; `None` where nobody does.
+///
+/// # Errors
+/// When the terminal can't be read.
+pub(crate) fn ask(question: &str) -> io::Result<Option<String>> {
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Ok(None);
+    }
+    let _ = write!(io::stderr().lock(), "{question}");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(Some(answer.trim().to_owned()))
 }
 
 /// How text is laid out on stdout: as wide as the terminal, and in colour where

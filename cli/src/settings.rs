@@ -186,6 +186,7 @@ fn selection(args: &SelectionArgs, config: Config, tables: Vec<Table>) -> Select
         include,
         exclude: exclude.collect(),
         tables: table_settings(args, tables),
+        schemas: config.moving.schemas,
         ignore_columns: ignored.chain(args.ignore_columns.iter().cloned()).collect(),
     }
 }
@@ -201,7 +202,8 @@ fn table_settings(args: &SelectionArgs, tables: Vec<Table>) -> Vec<TableSettings
                 columns: table.columns(),
                 target: table.target,
                 rename_columns: table.rename_columns,
-                ignore_columns: table.ignore_columns,
+                // What was not moved can't be the same.
+                ignore_columns: table.ignore_columns.into_iter().chain(table.skip_columns).collect(),
                 key: table.key.map(|key| key.0),
                 source_filter: table.source_filter,
                 target_filter: table.target_filter,

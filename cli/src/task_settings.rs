@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use switchback_engines::{ConnectOptions, StreamName};
 use switchback_migrate::load;
+use switchback_migrate::structure::Existing;
 use switchback_migrate::task::{Accept, Ends, Folder, FollowRequest, Parts, Request, TableRequest};
 use switchback_replicate::{Beyond, Retained};
 
@@ -89,6 +90,14 @@ fn request(file: &ConfigFile) -> Result<Request> {
             "leave one of the two out of `[move]`",
         )));
     }
+    let other =
+        request.tables.iter().find(|table| !table.rename_columns.is_empty() || !table.ignore_columns.is_empty());
+    if let Some(table) = other.filter(|_| request.create && request.existing == Existing::Refuse) {
+        return Err(Failure::usage(Mistake::new(
+            format!("`{}` has columns to skip or to rename, and tables are made as the source has them", table.name),
+            "make that table yourself, and say `existing = \"keep\"` or `structure = false` in `[move]`",
+        )));
+    }
     Ok(request)
 }
 
@@ -158,7 +167,7 @@ mod tests {
     #[test]
     fn what_is_said_is_asked_for() {
         let request = resolve(
-            "[move]\nname = \"shop\"\ntype = \"full\"\nstart_at = \"2026-11-22T02:00:00+01:00\"\naccept = [\"log_bin\"]\n\
+            "[move]\nname = \"shop\"\ntype = \"full\"\nexisting = \"keep\"\nstart_at = \"2026-11-22T02:00:00+01:00\"\naccept = [\"log_bin\"]\n\
              log_retention = \"90m\"\n[load]\nworkers = 2\nrange_mib = 8\n[follow]\nsessions = 3\n\
              on_conflict = { value = \"dead_letter\" }\n[[table]]\nname = \"users\"\ntarget = \"accounts\"\n\
              skip_columns = [\"avatar\"]",
@@ -179,6 +188,7 @@ mod tests {
         for (text, says) in [
             ("[[table]]\nname = \"a\"\nsource_filter = \"id > 1\"", "has a filter"),
             ("[move]\ntype = \"structure\"\nstructure = false", "nothing to do"),
+            ("[[table]]\nname = \"a\"\nskip_columns = [\"b\"]", "columns to skip"),
             ("[move]\nname = \"Shop!\"", "line 4"),
             ("[move]\ntype = \"half\"", "line 4"),
             ("[move]\nstart_at = \"tomorrow\"", "line 4"),

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use chrono::{DateTime, SecondsFormat, Utc};
 use indicatif::{BinaryBytes, HumanCount};
 use serde::Serialize;
-use switchback_migrate::check::{Grade, Item};
+use switchback_migrate::check::{Direction, Grade, Item};
 use switchback_migrate::task::{
     Accept, Error, Event, Folder, Listed, Live, LoadLive, Obstacles, Record, State, StreamLive,
 };
@@ -85,7 +85,11 @@ fn add_item(text: &mut String, item: &Item, accept: &Accept) {
         Grade::Warn => "warn ",
         Grade::Fail => "fail ",
     };
-    let _ = writeln!(text, "{word} {}  {}: {}", item.end, item.item, item.found);
+    let way = match item.direction {
+        Direction::Forward => "",
+        Direction::Back => " (way back)",
+    };
+    let _ = writeln!(text, "{word} {}{way}  {}: {}", item.end, item.item, item.found);
     if item.grade != Grade::Pass {
         let _ = writeln!(text, "      why:  {}", item.why);
     }
@@ -158,12 +162,14 @@ impl<'a> Task<'a> {
     fn of(listed: &'a Listed) -> Self {
         let record = &listed.record;
         let asked = |what: &str| record.asked().find(|(name, _)| *name == what).map_or("", |(_, value)| value);
+        // Whoever shows how it ended may still hold the lock.
+        let is_at_work = listed.at_work.filter(|_| record.state != State::Completed);
         Self {
             name: &record.name,
             state: record.state,
             phase: record.phase,
-            is_at_work: listed.at_work.is_some(),
-            pid: listed.at_work.flatten(),
+            is_at_work: is_at_work.is_some(),
+            pid: is_at_work.flatten(),
             was_cut_off: listed.was_cut_off(),
             reason: record.reason.as_deref(),
             source: asked("source"),

@@ -17,6 +17,10 @@ fn the_help_of_every_command_is_as_published() {
     for (words, file) in [
         (&[][..], "switchback.txt"),
         (&["verify"], "verify.txt"),
+        (&["check"], "check.txt"),
+        (&["migrate"], "migrate.txt"),
+        (&["status"], "status.txt"),
+        (&["task"], "task.txt"),
         (&["report"], "report.txt"),
         (&["repair"], "repair.txt"),
         (&["demo"], "demo.txt"),
@@ -85,17 +89,39 @@ fn every_example_works_as_it_is_printed() {
     assert!(count >= 12, "only {count} examples were found");
 }
 
+/// The config that the help of a command prints.
+fn config(command: &str) -> String {
+    let help = help(&[command]);
+    let lines = help.lines().skip_while(|line| !line.starts_with("The config file")).skip(1);
+    lines.take_while(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect()
+}
+
+/// A move is one thing after the other, so its examples are run in their order.
+#[test]
+fn every_example_of_a_move_works_as_it_is_printed() {
+    let place = example_place();
+    place.file("shop.toml", &config("migrate"));
+    place.database("shop.db", "VACUUM");
+    let binary_folder = Path::new(env!("CARGO_BIN_EXE_switchback")).parent().unwrap();
+    let search_path = format!("{}:{}", binary_folder.display(), std::env::var("PATH").unwrap());
+    let mut count = 0;
+    for command in ["check", "migrate", "status", "task"] {
+        for example in help(&[command]).lines().filter(|line| line.trim_start().starts_with("switchback ")) {
+            let mut shell = std::process::Command::new("sh");
+            let shell = shell.args(["-c", example]).current_dir(place.path()).env("PATH", &search_path);
+            let ended: crate::support::Ended = shell.output().unwrap().into();
+            assert!(ended.code == Some(0) && !ended.stderr.contains("error"), "{example}\n{ended:#?}");
+            assert!(!ended.stdout.is_empty(), "{example}\n{ended:#?}");
+            count += 1;
+        }
+    }
+    assert_eq!(count, 8);
+}
+
 #[test]
 fn the_config_in_the_help_works_as_it_is_printed() {
     let place = example_place();
-    let help = help(&["verify"]);
-    let config: Vec<&str> = help
-        .lines()
-        .skip_while(|line| !line.starts_with("The config file"))
-        .skip(1)
-        .take_while(|line| !line.is_empty())
-        .collect();
-    place.file("help.toml", &config.join("\n"));
+    place.file("help.toml", &config("verify"));
     let variables = [("NEW_DATABASE_URL", "sqlite:new.db")];
     place.run_with(&variables, &["verify", "-c", "help.toml"]).expect(0, &[]);
 }

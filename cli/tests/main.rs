@@ -11,6 +11,7 @@ mod exit_codes;
 mod help;
 mod interrupt;
 mod json;
+mod moves;
 mod output;
 mod run_folder;
 mod secrets;

@@ -56,13 +56,7 @@ impl Place {
 
     /// Runs statements in a SQLite file, which need not be there yet.
     pub(crate) fn database(&self, name: &str, sql: &str) {
-        let options = SqliteConnectOptions::new().filename(self.path().join(name)).create_if_missing(true);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let mut connection = options.connect().await.unwrap();
-            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
-            sqlx::Connection::close(connection).await.unwrap();
-        });
+        execute(&self.path().join(name), sql);
     }
 
     /// The binary, which inherits nothing that could change what it does.
@@ -101,6 +95,19 @@ impl Place {
         wait_until("the run's folder is there", || self.path().join("run").is_dir());
         child
     }
+}
+
+/// Runs statements in a SQLite file, which need not be there yet; waits for whoever
+/// writes to it.
+pub(crate) fn execute(path: &Path, sql: &str) {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let options = options.busy_timeout(Duration::from_secs(60));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut connection = options.connect().await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+        sqlx::Connection::close(connection).await.unwrap();
+    });
 }
 
 impl From<Output> for Ended {

@@ -43,6 +43,9 @@ pub struct Selection {
     pub include: Vec<Pattern>,
     pub exclude: Vec<Pattern>,
     pub tables: Vec<TableSettings>,
+    /// Between two PostgreSQL databases: from a schema of the source to the target's,
+    /// where the names differ.
+    pub schemas: BTreeMap<String, String>,
     /// Columns to leave out wherever they are; each must exist somewhere.
     pub ignore_columns: Vec<IgnoredColumn>,
 }

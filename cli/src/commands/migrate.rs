@@ -1,6 +1,6 @@
 //! `switchback migrate`, and those commands that make a task go on.
 
-use switchback_migrate::task::{self, Error, Held, Live, State, Wish};
+use switchback_migrate::task::{self, Accept, Error, Held, Live, Obstacles, State, Wish};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +17,7 @@ pub(crate) async fn run(args: &MigrateArgs) -> Result<Exit> {
         return plan(&settings).await;
     }
     let held = hold(&settings).await?;
-    work(held, &settings, &args.go_on).await
+    work(held, settings, &args.go_on).await
 }
 
 /// `task resume` and `task retry`: only from where each makes sense.
@@ -33,13 +33,13 @@ pub(crate) async fn go_on(args: &GoOnArgs, wanted: &[State], verb: &str) -> Resu
             "`switchback status` shows where it stands",
         )));
     }
-    work(held, &settings, args).await
+    work(held, settings, args).await
 }
 
 /// `task complete`: by the process at work, or by this one.
 pub(crate) async fn complete(args: &GoOnArgs) -> Result<Exit> {
     let settings = resolve(args)?;
-    let name = settings.request.name.as_str();
+    let name = &settings.request.name.to_string();
     let store = settings.folder.open(name).await.map_err(task_text::failure)?;
     let record = store.record().await.map_err(task_text::failure)?;
     match record.state {
@@ -47,14 +47,14 @@ pub(crate) async fn complete(args: &GoOnArgs) -> Result<Exit> {
         _ if record.phase == State::Following => {}
         state => {
             return Err(Failure::usage(Mistake::new(
-                format!("the task `{name}` is {state}, and completes what is not loaded yet"),
+                format!("the task `{name}` is {state}, and not all rows are loaded yet"),
                 "wait until it follows, or let it go on until then",
             )));
         }
     }
     store.wish(Wish::Complete).await.map_err(task_text::failure)?;
     match settings.folder.hold(&settings.request, &settings.ends).await {
-        Ok(held) => work(held, &settings, args).await,
+        Ok(held) => work(held, settings, args).await,
         Err(Error::Busy { .. }) => {
             let ended = task_progress::wait_until_idle(&settings.folder, name, &Screen::new(!args.no_progress)).await?;
             let exit = if ended.state == State::Completed { Exit::Done } else { Exit::Unfinished };
@@ -83,7 +83,32 @@ async fn plan(settings: &TaskSettings) -> Result<Exit> {
     Ok(exit)
 }
 
-async fn work(held: Held, settings: &TaskSettings, args: &GoOnArgs) -> Result<Exit> {
+/// Works at a task; on a terminal it asks whether warnings are known and wanted.
+async fn work(held: Held, mut settings: TaskSettings, args: &GoOnArgs) -> Result<Exit> {
+    let (exit, found) = try_work(&held, &settings, args).await?;
+    match found {
+        Some(found) if found.failures == 0 && is_accepted(found.warnings)? => {
+            settings.request.accept = Accept::All;
+            Ok(try_work(&held, &settings, args).await?.0)
+        }
+        Some(found) => {
+            output::message(&task_text::failure(Error::Obstacles(found)).describe().to_string());
+            Ok(exit)
+        }
+        None => Ok(exit),
+    }
+}
+
+/// Asks the operator, where there is one.
+fn is_accepted(warnings: usize) -> Result<bool> {
+    let these = if warnings == 1 { "this warning" } else { "these warnings" };
+    let answer = output::ask(&format!("Go on in spite of {these}? [y/N] "))
+        .map_err(|error| Failure::unfinished(anyhow::Error::new(error).context("cannot read the answer")))?;
+    Ok(matches!(answer.as_deref(), Some("y" | "Y" | "yes")))
+}
+
+/// How it ended, and what stood in the way.
+async fn try_work(held: &Held, settings: &TaskSettings, args: &GoOnArgs) -> Result<(Exit, Option<Box<Obstacles>>)> {
     let stop = CancellationToken::new();
     let screen = Screen::new(!args.no_progress);
     let notice = {
@@ -94,10 +119,9 @@ async fn work(held: Held, settings: &TaskSettings, args: &GoOnArgs) -> Result<Ex
         .map_err(|error| Failure::unfinished(anyhow::Error::new(error).context("cannot listen for signals")))?;
     let (told, seen) = watch::channel((State::Created, Live::default()));
     let display = task_progress::display(&screen, seen);
-    let ended = task::run(&held, &settings.ends, &settings.request, &stop, &told).await;
+    let ended = task::run(held, &settings.ends, &settings.request, &stop, &told).await;
     drop(told);
     display.await;
-    drop(held);
     let exit = match ended {
         Ok(State::Completed) => Exit::Done,
         Ok(_) if stop.is_cancelled() => Exit::Interrupted,
@@ -107,10 +131,10 @@ async fn work(held: Held, settings: &TaskSettings, args: &GoOnArgs) -> Result<Ex
             let accept = &settings.request.accept;
             let text = task_text::check(&found, accept, args.format, false, Exit::Blocked)?;
             output::data(&text).map_err(Failure::stdout)?;
-            output::message(&task_text::failure(Error::Obstacles(found)).describe().to_string());
-            return Ok(Exit::Blocked);
+            return Ok((Exit::Blocked, Some(found)));
         }
         Err(error) => return Err(task_text::failure(error)),
     };
-    task_text::show(&settings.folder, settings.request.name.as_str(), args.format, exit).await
+    let exit = task_text::show(&settings.folder, settings.request.name.as_str(), args.format, exit).await?;
+    Ok((exit, None))
 }

@@ -56,7 +56,7 @@ async fn delete(args: &DeleteArgs) -> Result<Exit> {
     let name = settings.request.name.as_str();
     // Looked at first, so that no new task comes of it.
     settings.folder.open(name).await.map_err(task_text::failure)?;
-    let held = settings.folder.hold(&settings.request, &settings.ends).await.map_err(task_text::failure)?;
+    let held = settings.folder.hold_to_delete(&settings.request, &settings.ends).await.map_err(task_text::failure)?;
     let left = task::delete(held, &settings.ends, &settings.request, args.force).await.map_err(task_text::failure)?;
     match left {
         None => output::data(&format!("the task `{name}` is deleted; what it moved stays where it is")),

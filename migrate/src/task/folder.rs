@@ -91,9 +91,23 @@ impl Folder {
     /// Takes a task to work at, and makes it when it is new.
     ///
     /// # Errors
-    /// [`Error::Busy`] when another process has it; [`Error::Changed`] when it was begun
-    /// with something else than is asked for now.
+    /// [`Error::Busy`] when another process has it; [`Error::Changed`] when something was
+    /// done for something else than is asked for now.
     pub async fn hold(&self, request: &Request, ends: &Ends) -> Result<Held> {
+        self.hold_if(request, ends, &|_| true).await
+    }
+
+    /// Takes a task to delete it, which is the same task between the same databases,
+    /// whatever else is asked for now.
+    ///
+    /// # Errors
+    /// As [`Folder::hold`].
+    pub async fn hold_to_delete(&self, request: &Request, ends: &Ends) -> Result<Held> {
+        self.hold_if(request, ends, &|what| matches!(what, "source" | "target")).await
+    }
+
+    /// `matters`: which parts of the scope have to be the same.
+    async fn hold_if(&self, request: &Request, ends: &Ends, matters: &dyn Fn(&str) -> bool) -> Result<Held> {
         let name = request.name.as_str();
         let dir = self.path.join(name);
         fs::create_dir_all(&dir).map_err(|e| file(format!("making the folder {}", dir.display()), e))?;
@@ -102,8 +116,11 @@ impl Folder {
         let store = match Store::open(&dir).await? {
             Some(store) => {
                 let record = store.record().await?;
-                if let Some(what) = other(&record.scope, &scope) {
-                    return Err(Error::Changed { name: name.to_owned(), what });
+                match other(&record.scope, &scope, matters) {
+                    None => {}
+                    // Nothing was done yet, so it may still become another one.
+                    Some(_) if record.phase == State::Created => store.begin_again(&scope).await?,
+                    Some(what) => return Err(Error::Changed { name: name.to_owned(), what }),
                 }
                 store
             }
@@ -130,11 +147,15 @@ impl Held {
     }
 }
 
-/// Which part of a scope is another one now.
-fn other(then: &str, now: &str) -> Option<String> {
-    let line = then.lines().find(|line| !now.lines().any(|other| other == *line));
-    let line = line.or_else(|| now.lines().find(|line| !then.lines().any(|other| other == *line)))?;
-    Some(line.split_once(':').map_or(line, |(what, _)| what).to_owned())
+/// Which part of a scope that matters is another one now.
+fn other(then: &str, now: &str, matters: &dyn Fn(&str) -> bool) -> Option<String> {
+    let lines = |text: &str| -> Vec<String> {
+        let what = |line: &str| line.split_once(':').map_or(line.to_owned(), |(what, _)| what.to_owned());
+        text.lines().filter(|line| matters(&what(line))).map(str::to_owned).collect()
+    };
+    let (then, now) = (lines(then), lines(now));
+    let line = then.iter().find(|line| !now.contains(line)).or_else(|| now.iter().find(|line| !then.contains(line)))?;
+    Some(line.split_once(':').map_or(line.as_str(), |(what, _)| what).to_owned())
 }
 
 /// Tried a few times: somebody who only looks has it for a moment.
@@ -204,8 +225,10 @@ mod tests {
 
     #[test]
     fn what_has_changed_is_named() {
-        assert_eq!(other("source: a\ntype: full", "source: a\ntype: full"), None);
-        assert_eq!(other("source: a\ntype: full", "source: b\ntype: full").as_deref(), Some("source"));
-        assert_eq!(other("source: a", "source: a\ntable: t").as_deref(), Some("table"));
+        let of = |then, now| other(then, now, &|_| true);
+        assert_eq!(of("source: a\ntype: full", "source: a\ntype: full"), None);
+        assert_eq!(of("source: a\ntype: full", "source: b\ntype: full").as_deref(), Some("source"));
+        assert_eq!(of("source: a", "source: a\ntable: t").as_deref(), Some("table"));
+        assert_eq!(other("source: a\ntype: full", "source: a\ntype: structure", &|what| what == "source"), None);
     }
 }

@@ -71,7 +71,10 @@ impl LoadLive {
             rows: progress.rows,
             rows_estimate: progress.rows_estimate,
             bytes: progress.bytes,
-            seconds_left: progress.time_left().map(|left| left.as_secs()),
+            seconds_left: progress
+                .time_left()
+                .filter(|_| progress.phase != load::Phase::Done)
+                .map(|left| left.as_secs()),
             snapshots_lost: progress.snapshots.saturating_sub(1),
         }
     }

@@ -104,28 +104,40 @@ impl<'a> AtWork<'a> {
         Self { held, ends, request, told, stop, wish: watch::Sender::new(Wish::Run) }
     }
 
-    /// Works, while wishes are listened to and it is written down how far it is.
+    /// Works, while wishes are listened to and it is written down how far it is. Both are
+    /// polled all the time: each may wait for the other's connection.
     async fn watched(&self, phase: State) -> Result<State> {
-        let mut working = std::pin::pin!(self.work(phase));
+        tokio::select! {
+            ended = self.work(phase) => ended,
+            error = self.attend() => Err(error),
+        }
+    }
+
+    /// Goes on until the control database fails.
+    async fn attend(&self) -> Error {
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut said = Live::default();
         loop {
-            tokio::select! {
-                ended = &mut working => return ended,
-                _ = looks.tick() => {}
+            looks.tick().await;
+            if let Err(error) = self.look(&mut said).await {
+                return error;
             }
-            let live = self.told.borrow().1.clone();
-            if live != said {
-                self.held.store.say(&live).await?;
-                said = live;
-            }
-            let wish = self.held.store.wished().await?;
-            if wish == Wish::Pause {
-                self.stop.cancel();
-            }
-            self.wish.send_if_modified(|now| std::mem::replace(now, wish) != wish);
         }
+    }
+
+    async fn look(&self, said: &mut Live) -> Result<()> {
+        let live = self.told.borrow().1.clone();
+        if live != *said {
+            self.held.store.say(&live).await?;
+            *said = live;
+        }
+        let wish = self.held.store.wished().await?;
+        if wish == Wish::Pause {
+            self.stop.cancel();
+        }
+        self.wish.send_if_modified(|now| std::mem::replace(now, wish) != wish);
+        Ok(())
     }
 
     async fn work(&self, phase: State) -> Result<State> {
@@ -301,8 +313,11 @@ impl<'a> AtWork<'a> {
 
     pub(super) async fn enter(&self, state: State, reason: Option<&str>) -> Result<()> {
         self.held.store.enter(state, reason).await?;
+        self.told.send_modify(|(now, live)| {
+            *now = state;
+            live.doing.clear();
+        });
         self.held.store.say(&self.told.borrow().1.clone()).await?;
-        self.told.send_modify(|(now, _)| *now = state);
         Ok(())
     }
 

@@ -156,6 +156,17 @@ impl Store {
         row.map(|(at, json)| Ok((time(at), self.parse("what was said last", &json)?))).transpose()
     }
 
+    /// Makes it a task for something else, of which nothing was done.
+    pub(super) async fn begin_again(&self, scope: &str) -> Result<()> {
+        let begun = async {
+            let mut transaction = self.pool.begin().await?;
+            sqlx::query("UPDATE task SET scope = ?").bind(scope).execute(&mut *transaction).await?;
+            sqlx::query("DELETE FROM documents").execute(&mut *transaction).await?;
+            transaction.commit().await
+        };
+        self.failing(begun.await)
+    }
+
     /// Tells the process at work.
     pub async fn wish(&self, wish: Wish) -> Result<()> {
         self.failing(sqlx::query("UPDATE task SET wish = ?").bind(wish.name()).execute(&self.pool).await)?;

@@ -235,7 +235,9 @@ fn counterpart<'a>(
     let open: Vec<&TableRef> =
         target.tables.iter().filter(|t| !is_excluded(selection, t) && !is_named_for_another(t)).collect();
     if source == Engine::Postgres && target.engine == Engine::Postgres {
-        return Ok(open.into_iter().find(|t| *t == table));
+        let renamed = table.schema.as_ref().and_then(|schema| selection.schemas.get(schema));
+        let wanted = TableRef { schema: renamed.or(table.schema.as_ref()).cloned(), name: table.name.clone() };
+        return Ok(open.into_iter().find(|t| **t == wanted));
     }
     let lower = table.name.to_lowercase();
     let mut alike: Vec<&TableRef> = open.iter().copied().filter(|t| t.name == table.name).collect();
@@ -401,6 +403,15 @@ mod tests {
         // An excluded table is not there: what is missing beside it is missing.
         let pg = (Engine::Postgres, ["audit.users", "public.b"].as_slice());
         assert_eq!(pairs(my, pg, &exclude).unwrap(), ["-=public.b", "shop.users=-"]);
+    }
+
+    #[test]
+    fn a_schema_that_was_renamed_is_found() {
+        let old = (Engine::Postgres, ["public.a", "shop.a"].as_slice());
+        let new = (Engine::Postgres, ["public.a", "store.a"].as_slice());
+        let schemas = [("shop".to_owned(), "store".to_owned())].into();
+        let renamed = Selection { schemas, ..Selection::default() };
+        assert_eq!(pairs(old, new, &renamed).unwrap(), ["public.a=public.a", "shop.a=store.a"]);
     }
 
     #[test]
