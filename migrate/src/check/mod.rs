@@ -9,16 +9,24 @@
 //! of the catalog and not tried. What can't be asked is said to be unknown, which is
 //! a warning and never a pass.
 //!
+//! Rights are asked for by the list that accounts are made from
+//! ([`crate::accounts::rights`]), so that an account that was planned passes.
+//!
 //! - `item`: what a check comes to. `postgres`, `mysql`, `sqlite`: the items of each
-//!   engine. `pair`: what is about both ends at once.
+//!   engine. `rights`: what an account may do. `others`: other moves into the same
+//!   database. `room`: free disk. `clocks`, `pair`: what is about both ends at once.
 
+mod clocks;
 mod item;
 mod mysql;
+mod others;
 mod pair;
 mod postgres;
+mod rights;
+mod room;
 mod sqlite;
 
-use switchback_engines::{Endpoint, Engine, Error as EngineError, Table};
+use switchback_engines::{Class, Endpoint, Engine, Error as EngineError, StreamName, Table};
 
 pub use self::item::{Direction, End, Grade, Item, Report};
 
@@ -29,13 +37,15 @@ pub struct CheckOptions {
     pub rollback: bool,
     /// Whether changes are followed; a full load alone needs no log.
     pub follow: bool,
+    /// Whether the structure is moved, too.
+    pub structure: bool,
     /// How long the log has to be kept at least.
     pub retention_hours: u64,
 }
 
 impl Default for CheckOptions {
     fn default() -> Self {
-        Self { rollback: true, follow: true, retention_hours: 72 }
+        Self { rollback: true, follow: true, structure: true, retention_hours: 72 }
     }
 }
 
@@ -54,6 +64,8 @@ pub struct CheckError {
 pub struct Checked<'a> {
     pub endpoint: &'a dyn Endpoint,
     pub tables: &'a [Table],
+    /// The streams of this move, which may be written down there already.
+    pub streams: &'a [StreamName],
 }
 
 /// Checks both ends.
@@ -71,7 +83,12 @@ pub async fn check(source: Checked<'_>, target: Checked<'_>, options: CheckOptio
             End::Source => options.rollback.then_some(Direction::Back),
             End::Target => Some(Direction::Forward),
         };
-        let mut asking = Asking { end, checked, direction: Direction::Forward, options, report: &mut report };
+        let schemas = pair::schemas(source, target);
+        let direction = Direction::Forward;
+        let mut asking = Asking { end, checked, direction, options, schemas, report: &mut report };
+        if end == End::Source {
+            asking.as_reader().await?;
+        }
         if let Some(direction) = origin {
             asking.direction = direction;
             asking.as_origin().await?;
@@ -91,10 +108,24 @@ struct Asking<'a, 'r> {
     checked: Checked<'a>,
     direction: Direction,
     options: CheckOptions,
+    /// Of the target's PostgreSQL, that tables are created in.
+    schemas: Vec<String>,
     report: &'r mut Report,
 }
 
+/// The rows of an answer.
+type Rows = Vec<Vec<Option<String>>>;
+
 impl Asking<'_, '_> {
+    /// Where rows and structure are read, whether anything is followed or not.
+    async fn as_reader(&mut self) -> Result<(), CheckError> {
+        match self.checked.endpoint.info().engine {
+            Engine::Postgres => rights::reader_of_postgres(self).await,
+            Engine::MySql => rights::reader_of_mysql(self).await,
+            Engine::Sqlite | Engine::SqlServer | Engine::MongoDb => Ok(()),
+        }
+    }
+
     async fn as_origin(&mut self) -> Result<(), CheckError> {
         match self.checked.endpoint.info().engine {
             Engine::Postgres => postgres::as_origin(self).await,
@@ -106,17 +137,31 @@ impl Asking<'_, '_> {
 
     async fn as_sink(&mut self) -> Result<(), CheckError> {
         match self.checked.endpoint.info().engine {
-            Engine::Postgres => postgres::as_sink(self).await,
-            Engine::MySql => mysql::as_sink(self).await,
-            Engine::Sqlite => sqlite::as_sink(self).await,
-            Engine::SqlServer | Engine::MongoDb => Ok(()),
+            Engine::Postgres => postgres::as_sink(self).await?,
+            Engine::MySql => mysql::as_sink(self).await?,
+            Engine::Sqlite => sqlite::as_sink(self).await?,
+            Engine::SqlServer | Engine::MongoDb => return Ok(()),
         }
+        others::check(self).await
     }
 
     /// The rows of a question.
-    async fn ask(&self, item: &'static str, question: &str) -> Result<Vec<Vec<Option<String>>>, CheckError> {
+    async fn ask(&self, item: &'static str, question: &str) -> Result<Rows, CheckError> {
         let asked = self.checked.endpoint.look("checking what a move needs", question).await;
-        asked.map_err(|error| CheckError { end: self.end, item, source: Box::new(error) })
+        asked.map_err(|error| self.failed(item, error))
+    }
+
+    /// The rows of a question, or `None` where the account may not ask it.
+    async fn ask_if_may(&self, item: &'static str, question: &str) -> Result<Option<Rows>, CheckError> {
+        match self.checked.endpoint.look("checking what a move needs", question).await {
+            Ok(rows) => Ok(Some(rows)),
+            Err(error) if error.class() == Class::Transient => Err(self.failed(item, error)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn failed(&self, item: &'static str, error: EngineError) -> CheckError {
+        CheckError { end: self.end, item, source: Box::new(error) }
     }
 
     /// The one row of a question, as text; what is NULL is empty.
@@ -144,6 +189,9 @@ impl Asking<'_, '_> {
         self.add(item, if holds { Grade::Pass } else { otherwise }, found, why, remedy);
     }
 }
+
+/// What can't be asked is no pass.
+const UNKNOWN: &str = "not known: the account may not ask";
 
 /// Names for people: all of a few, and how many of many.
 fn named(names: &[String]) -> String {

@@ -2,7 +2,8 @@
 
 use switchback_engines::{Flavor, Table};
 
-use super::{Asking, CheckError, Grade, cells, named, number, quoted};
+use super::{Asking, CheckError, End, Grade, UNKNOWN, cells, named, number, quoted, rights};
+use crate::accounts::grants::{At, Grants};
 
 /// A setting of the server, and what it has to be for a log that can be followed.
 struct Setting {
@@ -69,15 +70,9 @@ pub(super) async fn as_origin(a: &mut Asking<'_, '_>) -> Result<(), CheckError> 
     }
     server_id(a).await?;
     retention(a, flavor).await?;
-    let prepared = a.ask("xa_transactions", "XA RECOVER").await?.len();
-    a.judge(
-        "xa_transactions",
-        prepared == 0,
-        Grade::Fail,
-        format!("{prepared} prepared"),
-        "their rows are in the log before the place at which a stream begins, and their commit behind it",
-        "XA COMMIT or XA ROLLBACK each that XA RECOVER shows",
-    );
+    xa_transactions(a).await?;
+    filters(a).await?;
+    relayed(a, flavor).await?;
     engines(a).await?;
     if logs_no_cascades(a, flavor).await? {
         let cascading = names(
@@ -97,14 +92,76 @@ pub(super) async fn as_origin(a: &mut Asking<'_, '_>) -> Result<(), CheckError> 
             "replace the foreign key by one with NO ACTION, and delete and update the children in the application",
         );
     }
-    rights(
-        a,
-        "log_rights",
-        &["REPLICATION SLAVE", "REPLICA"],
-        "the binary log is read as a replica reads it",
-        "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the account",
-    )
-    .await
+    rights::origin_of_mysql(a).await
+}
+
+async fn xa_transactions(a: &mut Asking<'_, '_>) -> Result<(), CheckError> {
+    let prepared = a.ask_if_may("xa_transactions", "XA RECOVER").await?.map(|rows| rows.len());
+    a.judge(
+        "xa_transactions",
+        prepared == Some(0),
+        if prepared.is_some() { Grade::Fail } else { Grade::Warn },
+        prepared.map_or(UNKNOWN.to_owned(), |prepared| format!("{prepared} prepared")),
+        "their rows are in the log before the place at which a stream begins, and their commit behind it",
+        "XA COMMIT or XA ROLLBACK each that XA RECOVER shows",
+    );
+    Ok(())
+}
+
+/// Databases that are kept out of the log.
+async fn filters(a: &mut Asking<'_, '_>) -> Result<(), CheckError> {
+    const ITEM: &str = "binlog_filters";
+    // The new name first, as of MySQL 8.2.
+    let mut status = a.ask_if_may(ITEM, "SHOW BINARY LOG STATUS").await?;
+    if status.is_none() {
+        status = a.ask_if_may(ITEM, "SHOW MASTER STATUS").await?;
+    }
+    let (grade, found) = match status.map(|rows| rows.into_iter().next()) {
+        None => (Grade::Warn, UNKNOWN.to_owned()),
+        // Without a log, which is another item.
+        Some(None) => (Grade::Pass, "none".to_owned()),
+        Some(Some(row)) => {
+            let list = |at: usize| -> Vec<String> {
+                let text = row.get(at).cloned().flatten().unwrap_or_default();
+                text.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
+            };
+            let (only, without) = (list(2), list(3));
+            let is_out = |schema: &&str| {
+                let is_in = |list: &[String]| list.iter().any(|name| name == schema);
+                (!only.is_empty() && !is_in(&only)) || is_in(&without)
+            };
+            let schemas = a.checked.tables.iter().filter_map(|table| table.name.schema.as_deref()).filter(is_out);
+            let mut out: Vec<String> = schemas.map(str::to_owned).collect();
+            out.dedup();
+            (if out.is_empty() { Grade::Pass } else { Grade::Fail }, named(&out))
+        }
+    };
+    let why = "what is done in a database that binlog_do_db or binlog_ignore_db leaves out is not in the log";
+    a.add(ITEM, grade, found, why, "take the database out of these options, and restart the server");
+    Ok(())
+}
+
+/// What a replica does for its source is in its own log only when it is told so.
+async fn relayed(a: &mut Asking<'_, '_>, flavor: Flavor) -> Result<(), CheckError> {
+    const ITEM: &str = "log_replica_updates";
+    let (setting, status) = match flavor {
+        Flavor::Original => ("SHOW GLOBAL VARIABLES LIKE 'log_replica_updates'", "SHOW REPLICA STATUS"),
+        Flavor::MariaDb => ("SHOW GLOBAL VARIABLES LIKE 'log_slave_updates'", "SHOW ALL SLAVES STATUS"),
+    };
+    let row = a.row(ITEM, setting).await?;
+    let logs = row.get(1).is_some_and(|value| value == "ON");
+    let (grade, found) = if logs {
+        (Grade::Pass, "ON".to_owned())
+    } else {
+        match a.ask_if_may(ITEM, status).await? {
+            Some(rows) if rows.is_empty() => (Grade::Pass, "OFF, and the server is no replica".to_owned()),
+            Some(_) => (Grade::Fail, "OFF, and the server is a replica".to_owned()),
+            None => (Grade::Warn, "OFF, and whether the server is a replica is not shown to the account".to_owned()),
+        }
+    };
+    let why = "what a replica does for its own source would not be in its log";
+    a.add(ITEM, grade, found, why, "set it ON and restart the server, or move from the source of that replica");
+    Ok(())
 }
 
 async fn server_id(a: &mut Asking<'_, '_>) -> Result<(), CheckError> {
@@ -167,43 +224,60 @@ async fn logs_no_cascades(a: &Asking<'_, '_>, flavor: Flavor) -> Result<bool, Ch
     Ok(native.is_none_or(|native| native != "OFF"))
 }
 
-/// Whether one of the account's grants on everything has one of `any`. Roles that are
-/// not active are not seen, so what is missing is a warning.
-async fn rights(
-    a: &mut Asking<'_, '_>,
-    item: &'static str,
-    any: &[&str],
-    why: &'static str,
-    remedy: &str,
-) -> Result<(), CheckError> {
-    let grants = a.ask(item, "SHOW GRANTS").await?;
-    let grants: Vec<String> = grants.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect();
-    let holds = grants.iter().any(|grant| {
-        let on_all = grant.contains(" ON *.* ");
-        on_all && (grant.starts_with("GRANT ALL PRIVILEGES") || any.iter().any(|right| grant.contains(right)))
-    });
-    let found = if holds { "granted" } else { "not among the account's own grants" };
-    a.judge(item, holds, Grade::Warn, found, why, remedy);
+/// Whether the server takes writes: of everybody, or of this account.
+async fn writable(a: &mut Asking<'_, '_>) -> Result<(), CheckError> {
+    const ITEM: &str = "writable_server";
+    let flavor = a.checked.endpoint.info().flavor;
+    let (question, passes) = match flavor {
+        Flavor::Original => ("SELECT @@GLOBAL.read_only, @@GLOBAL.super_read_only", "CONNECTION_ADMIN"),
+        Flavor::MariaDb => ("SELECT @@GLOBAL.read_only, 0", "READ_ONLY ADMIN"),
+    };
+    let row = a.row(ITEM, question).await?;
+    let [read_only, super_read_only] = cells(&row);
+    let grants = Grants::read(a.checked.endpoint).await.map_err(|error| a.failed(ITEM, error))?;
+    // It lets those pass who have the right to.
+    let may = read_only == "0" || (super_read_only == "0" && grants.holds(&[passes, "SUPER"], &At::Server));
+    let found = match (read_only, may) {
+        ("0", _) => "read_only is OFF",
+        (_, true) => "read_only is ON, and lets the account pass",
+        (_, false) => "read_only is ON",
+    };
+    a.judge(ITEM, may, Grade::Fail, found, "changes are written to it", "SET GLOBAL read_only = OFF");
+    Ok(())
+}
+
+/// Functions and triggers are made by who is trusted with the log.
+async fn function_creators(a: &mut Asking<'_, '_>) -> Result<(), CheckError> {
+    const ITEM: &str = "function_creators";
+    let row = a.row(ITEM, "SELECT @@GLOBAL.log_bin, @@GLOBAL.log_bin_trust_function_creators").await?;
+    let [logs, trusts] = cells(&row);
+    let grants = Grants::read(a.checked.endpoint).await.map_err(|error| a.failed(ITEM, error))?;
+    let may = logs == "0" || trusts == "1" || grants.holds(&["SUPER"], &At::Server);
+    a.judge(
+        ITEM,
+        may,
+        Grade::Warn,
+        format!("log_bin_trust_function_creators is {trusts}"),
+        "functions and triggers can't be created by an account without SUPER while the server keeps a log",
+        "SET GLOBAL log_bin_trust_function_creators = ON until the cutover is done",
+    );
     Ok(())
 }
 
 pub(super) async fn as_sink(a: &mut Asking<'_, '_>) -> Result<(), CheckError> {
+    writable(a).await?;
+    rights::sink_of_mysql(a).await?;
+    if a.end == End::Target && a.options.structure {
+        function_creators(a).await?;
+    }
     let row = a
         .row(
-            "writable_server",
-            "SELECT @@GLOBAL.read_only, @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.sync_binlog, \
+            "durability",
+            "SELECT @@GLOBAL.innodb_flush_log_at_trx_commit, @@GLOBAL.sync_binlog, \
              @@GLOBAL.max_allowed_packet, @@GLOBAL.local_infile",
         )
         .await?;
-    let [read_only, flush, sync, packet, infile] = cells(&row);
-    a.judge(
-        "writable_server",
-        read_only == "0",
-        Grade::Fail,
-        format!("read_only is {read_only}"),
-        "changes are written to it",
-        "SET GLOBAL read_only = OFF",
-    );
+    let [flush, sync, packet, infile] = cells(&row);
     a.judge(
         "durability",
         flush == "1" && sync == "1",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use switchback_engines::{Engine, TableRef};
 
 use super::item::{Direction, End, Grade, Item, Report};
-use super::{CheckError, CheckOptions, Checked};
+use super::{CheckError, CheckOptions, Checked, clocks, room};
 
 pub(super) async fn check(
     source: Checked<'_>,
@@ -16,10 +16,22 @@ pub(super) async fn check(
     let _ = options;
     tables(source, report);
     versions(source, target, report);
+    room::check(source, target, report);
+    clocks::check(source, target, report).await?;
     if source.endpoint.info().engine == Engine::Postgres && target.endpoint.info().engine == Engine::Postgres {
         settings(source, target, report).await?;
     }
     Ok(())
+}
+
+/// The schemas of a PostgreSQL target that tables will be created in, where they are
+/// not given other names.
+pub(super) fn schemas(source: Checked<'_>, target: Checked<'_>) -> Vec<String> {
+    if source.endpoint.info().engine != Engine::Postgres || target.endpoint.info().engine != Engine::Postgres {
+        return vec!["public".to_owned()];
+    }
+    let schemas: BTreeSet<&str> = source.tables.iter().filter_map(|table| table.name.schema.as_deref()).collect();
+    schemas.into_iter().map(str::to_owned).collect()
 }
 
 fn add(

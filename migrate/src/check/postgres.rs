@@ -2,7 +2,7 @@
 
 use switchback_engines::Table;
 
-use super::{Asking, CheckError, Grade, cells, named, number, quoted};
+use super::{Asking, CheckError, Grade, cells, named, number, quoted, rights};
 
 const TABLES: &str =
     "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace";
@@ -17,10 +17,12 @@ fn of(tables: &[Table]) -> String {
     if names.is_empty() {
         return "false".to_owned();
     }
+    // Joined and not looked for in each row: there may be thousands of both.
     format!(
-        "EXISTS (SELECT FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace \
-         WHERE (rn.nspname, r.relname) IN ({names}) \
-         AND (c.oid = r.oid OR c.oid IN (SELECT relid FROM pg_partition_tree(r.oid))))"
+        "c.oid IN (SELECT p.relid FROM (VALUES {names}) v (schema_name, table_name) \
+         JOIN pg_namespace rn ON rn.nspname = v.schema_name \
+         JOIN pg_class r ON r.relname = v.table_name AND r.relnamespace = rn.oid \
+         CROSS JOIN LATERAL (SELECT r.oid UNION SELECT relid FROM pg_partition_tree(r.oid)) p (relid))"
     )
 }
 
@@ -35,18 +37,14 @@ pub(super) async fn as_origin(a: &mut Asking<'_, '_>) -> Result<(), CheckError> 
             "wal_level",
             "SELECT current_setting('wal_level'), \
              (current_setting('max_replication_slots')::int8 - (SELECT count(*) FROM pg_replication_slots))::text, \
-             (current_setting('max_wal_senders')::int8 \
-                 - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender'))::text, \
+             (current_setting('max_wal_senders')::int8 - (SELECT count(*) FROM pg_stat_get_wal_senders()))::text, \
              pg_is_in_recovery()::text, \
              current_setting('max_slot_wal_keep_size'), \
              (SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user)::text, \
-             has_database_privilege(current_database(), 'CREATE')::text, \
-             (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database())::text, \
-             (SELECT count(*) FROM pg_stat_activity WHERE xact_start < now() - interval '5 min' \
-                 AND backend_type = 'client backend')::text",
+             (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database())::text",
         )
         .await?;
-    let [level, slots, senders, standby, keep, replicates, creates, prepared, long] = cells(&row);
+    let [level, slots, senders, standby, keep, replicates, prepared] = cells(&row);
     a.judge(
         "wal_level",
         level == "logical",
@@ -97,14 +95,6 @@ pub(super) async fn as_origin(a: &mut Asking<'_, '_>) -> Result<(), CheckError> 
         "ALTER ROLE … REPLICATION (or the right that a managed service has for it)",
     );
     a.judge(
-        "create_right",
-        creates == "true",
-        Grade::Fail,
-        if creates == "true" { "the account may create a schema" } else { "the account may not create a schema" },
-        "our own tables are in a schema `switchback`",
-        "GRANT CREATE ON DATABASE … TO the account",
-    );
-    a.judge(
         "prepared_transactions",
         prepared == "0",
         Grade::Fail,
@@ -112,14 +102,7 @@ pub(super) async fn as_origin(a: &mut Asking<'_, '_>) -> Result<(), CheckError> 
         "a slot is made once all transactions have ended that are open now",
         "COMMIT PREPARED or ROLLBACK PREPARED each that pg_prepared_xacts shows",
     );
-    a.judge(
-        "long_transactions",
-        long == "0",
-        Grade::Warn,
-        format!("{long} transactions are older than five minutes"),
-        "a slot is made once all transactions have ended that are open now",
-        "end them, or wait for them",
-    );
+    long_transactions(a).await?;
     let unlogged = tables_where(a, "unlogged_tables", "c.relpersistence <> 'p'").await?;
     a.judge(
         "unlogged_tables",
@@ -164,41 +147,41 @@ pub(super) async fn as_origin(a: &mut Asking<'_, '_>) -> Result<(), CheckError> 
     Ok(())
 }
 
-pub(super) async fn as_sink(a: &mut Asking<'_, '_>) -> Result<(), CheckError> {
+/// How old others' transactions are is shown to who may read statistics; how many of
+/// them have written anything, to everybody.
+async fn long_transactions(a: &mut Asking<'_, '_>) -> Result<(), CheckError> {
     let row = a
         .row(
-            "triggers_off",
-            "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)::text, \
-             current_setting('server_version_num'), \
-             has_database_privilege(current_database(), 'CREATE')::text, \
-             pg_is_in_recovery()::text",
+            "long_transactions",
+            "SELECT (pg_has_role('pg_read_all_stats', 'USAGE'))::text, \
+             (SELECT count(*) FROM pg_stat_activity WHERE xact_start < now() - interval '5 min' \
+                 AND backend_type = 'client backend')::text, \
+             (SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND granted AND mode = 'ExclusiveLock' \
+                 AND pid <> pg_backend_pid())::text",
         )
         .await?;
-    let [superuser, version, creates, standby] = cells(&row);
-    let may = if superuser == "true" {
-        true
-    } else if number(version) >= 150_000 {
-        let granted = "SELECT has_parameter_privilege('session_replication_role', 'SET')::text";
-        a.row("triggers_off", granted).await?.first().is_some_and(|granted| granted == "true")
+    let [seen, long, writing] = cells(&row);
+    let found = if seen == "true" {
+        format!("{long} transactions are older than five minutes")
+    } else if writing == "0" {
+        "no transaction has written anything that is not committed".to_owned()
     } else {
-        false
+        format!("{writing} transactions have written something, and for how long they are open is not shown")
     };
     a.judge(
-        "triggers_off",
-        may,
-        Grade::Fail,
-        if may { "the account may" } else { "the account may not" },
-        "triggers, cascades and foreign keys are switched off in the session that applies (session_replication_role)",
-        "GRANT SET ON PARAMETER session_replication_role TO the account (PostgreSQL 15 and later), or use a superuser",
+        "long_transactions",
+        if seen == "true" { long == "0" } else { writing == "0" },
+        Grade::Warn,
+        found,
+        "a slot is made once all transactions have ended that are open now",
+        "end them, or wait for them (GRANT pg_read_all_stats shows which they are)",
     );
-    a.judge(
-        "create_right",
-        creates == "true",
-        Grade::Fail,
-        if creates == "true" { "the account may create a schema" } else { "the account may not create a schema" },
-        "our own tables are in a schema `switchback`",
-        "GRANT CREATE ON DATABASE … TO the account",
-    );
+    Ok(())
+}
+
+pub(super) async fn as_sink(a: &mut Asking<'_, '_>) -> Result<(), CheckError> {
+    let standby = a.row("writable_server", "SELECT pg_is_in_recovery()::text").await?;
+    let [standby] = cells(&standby);
     a.judge(
         "writable_server",
         standby == "false",
@@ -207,22 +190,7 @@ pub(super) async fn as_sink(a: &mut Asking<'_, '_>) -> Result<(), CheckError> {
         "changes are written to it",
         "use the URL of its primary",
     );
-    let denied = tables_where(
-        a,
-        "write_rights",
-        "c.relkind IN ('r', 'p') AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') \
-         AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE') \
-         AND has_table_privilege(c.oid, 'TRUNCATE'))",
-    )
-    .await?;
-    a.judge(
-        "write_rights",
-        denied.is_empty(),
-        Grade::Fail,
-        named(&denied),
-        "rows are looked for, inserted, updated and deleted, and tables emptied",
-        "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON the tables TO the account",
-    );
+    rights::sink_of_postgres(a).await?;
     let deferrable = tables_where(
         a,
         "deferrable_keys",

@@ -18,8 +18,11 @@ async fn journal(a: &mut Asking<'_, '_>) -> Result<(), CheckError> {
 
 pub(super) async fn as_origin(a: &mut Asking<'_, '_>) -> Result<(), CheckError> {
     journal(a).await?;
-    let broken = a.ask("integrity", "PRAGMA quick_check(5)").await?;
-    let said: Vec<String> = broken.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect();
+    // Of what can't be read at all, the check itself is an error.
+    let said: Vec<String> = match a.ask_if_may("integrity", "PRAGMA quick_check(5)").await? {
+        Some(broken) => broken.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect(),
+        None => vec!["the file cannot be read".to_owned()],
+    };
     a.judge(
         "integrity",
         said == ["ok"],

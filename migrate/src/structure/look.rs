@@ -9,6 +9,9 @@ use super::error::{Result, StructureError};
 use super::options::{Existing, Rename, StructureOptions};
 use super::plan::{Check, Clash, Kind, Object, StructurePlan};
 
+/// SQLite takes 500 SELECTs in one statement at most.
+const ASKED_AT_ONCE: usize = 100;
+
 /// Looks for all that the plan creates.
 ///
 /// Schemas, extensions and roles may be there: they hold, or serve, what others
@@ -18,17 +21,18 @@ pub(super) async fn conflicts(
     options: &StructureOptions,
     plan: &mut StructurePlan,
 ) -> Result<()> {
-    let mut found = Vec::new();
     let mut seen = HashSet::new();
+    let mut asked = Vec::new();
     for step in plan.steps() {
         let Check::Query(question) = &step.check else { continue };
-        if matches!(step.object.kind, Kind::Schema | Kind::Extension | Kind::Role) || !seen.insert(question) {
-            continue;
+        let is_shared = matches!(step.object.kind, Kind::Schema | Kind::Extension | Kind::Role);
+        if !is_shared && seen.insert(question) {
+            asked.push((&step.object, question.as_str()));
         }
-        let rows = target.look("looking for what is there", question).await.map_err(StructureError::Target)?;
-        if !rows.is_empty() {
-            found.push(step.object.clone());
-        }
+    }
+    let mut found = Vec::new();
+    for some in asked.chunks(ASKED_AT_ONCE) {
+        found.extend(there(target, some).await?);
     }
     for object in found {
         match options.existing {
@@ -57,6 +61,19 @@ fn too_long(rename: &Rename, plan: &mut StructurePlan) {
     for (object, clash) in clashes {
         plan.clash(object, clash);
     }
+}
+
+/// Which of some objects are there.
+async fn there(target: &dyn Endpoint, some: &[(&Object, &str)]) -> Result<Vec<Object>> {
+    // The two servers take no condition without a table.
+    let from = if target.info().engine == Engine::MySql { " FROM DUAL" } else { "" };
+    let one =
+        |(i, (_, question)): (usize, &(&Object, &str))| format!("SELECT {i} AS n{from} WHERE EXISTS ({question})");
+    let question = some.iter().enumerate().map(one).collect::<Vec<_>>().join(" UNION ALL ");
+    let rows = target.look("looking for what is there", &question).await.map_err(StructureError::Target)?;
+    let place = |row: Vec<Option<String>>| row.into_iter().next().flatten()?.parse::<usize>().ok();
+    let found = rows.into_iter().map(|row| place(row).and_then(|i| some.get(i)).map(|(object, _)| (*object).clone()));
+    found.collect::<Option<_>>().ok_or_else(|| StructureError::Described { what: "what is there".to_owned() })
 }
 
 /// Two objects of one kind and name can come of renaming. Between engines names are

@@ -30,7 +30,7 @@ mod options;
 mod plan;
 mod postgres;
 mod run;
-mod spell;
+pub(crate) mod spell;
 mod sqlite;
 mod tokens;
 

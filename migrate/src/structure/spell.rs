@@ -2,10 +2,10 @@
 
 use switchback_engines::{Engine, sql};
 
-pub(super) use switchback_engines::sql::{name, table};
+pub(crate) use switchback_engines::sql::{name, table};
 
 /// A literal. MySQL's sessions take a backslash for an escape.
-pub(super) fn text(engine: Engine, value: &str) -> String {
+pub(crate) fn text(engine: Engine, value: &str) -> String {
     let value = if engine == Engine::MySql { value.replace('\\', "\\\\") } else { value.to_owned() };
     format!("'{}'", value.replace('\'', "''"))
 }

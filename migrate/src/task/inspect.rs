@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use switchback_engines::{Endpoint, Table, TableRef, connect_endpoint};
+use switchback_engines::{Endpoint, StreamName, Table, TableRef, connect_endpoint};
 
 use super::error::{Error, Obstacles, Result};
 use super::request::{Accept, Ends, Parts, Request};
@@ -57,10 +57,12 @@ pub(super) async fn look(
     let options = CheckOptions {
         follow: request.check.follow && is_followed,
         rollback: request.check.rollback && is_followed,
+        structure: request.create,
         ..request.check
     };
-    let source_end = Checked { endpoint: source, tables: &sources };
-    let report = check::check(source_end, Checked { endpoint: target, tables: &targets }, options).await?;
+    let streams: Vec<StreamName> = [request.name.clone()].into_iter().chain(request.way_back()).collect();
+    let of = |endpoint, tables| Checked { endpoint, tables, streams: &streams };
+    let report = check::check(of(source, &sources), of(target, &targets), options).await?;
     let plan = if request.create {
         doing("planning the structure");
         let options = tables::structure_options(request, &opened.chosen, engines);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use switchback_engines::{Endpoint, Engine, Table, TableRef};
 use switchback_replicate::TablePair;
 
@@ -9,6 +10,9 @@ use super::error::{Error, Result};
 use super::request::{Request, TableRequest};
 use crate::check::End;
 use crate::structure::{self, ColumnRef, Rename, StructureOptions};
+
+/// Of thousands of tables most of the time is spent waiting for the server.
+const DESCRIBED_AT_ONCE: usize = 4;
 
 /// The tables of the source that are asked for, by name.
 pub(super) async fn choose(source: &dyn Endpoint, request: &Request) -> Result<Vec<TableRef>> {
@@ -78,11 +82,9 @@ pub(super) fn target_of(request: &Request, chosen: &[TableRef], ends: (Engine, E
 
 /// What was chosen, as the source has it now.
 pub(super) async fn described(end: End, endpoint: &dyn Endpoint, tables: &[TableRef]) -> Result<Vec<Option<Table>>> {
-    let mut described = Vec::with_capacity(tables.len());
-    for table in tables {
-        described.push(endpoint.describe(table).await.map_err(|source| Error::Catalog { end, source })?);
-    }
-    Ok(described)
+    let describing = tables.iter().map(|table| endpoint.describe(table));
+    let described = stream::iter(describing).buffered(DESCRIBED_AT_ONCE).try_collect().await;
+    described.map_err(|source| Error::Catalog { end, source })
 }
 
 /// The tables that are moved, each with the target's.

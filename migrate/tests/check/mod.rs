@@ -1,5 +1,8 @@
 //! What is in the way of a move is found before it begins.
 
+mod provoked;
+mod rights;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -24,7 +27,7 @@ async fn tables(endpoint: &Arc<dyn Endpoint>) -> Vec<Table> {
 
 async fn report(source: &Arc<dyn Endpoint>, target: &Arc<dyn Endpoint>, options: CheckOptions) -> Report {
     let (here, there) = (tables(source).await, tables(target).await);
-    let checked = |endpoint, tables| Checked { endpoint, tables };
+    let checked = |endpoint, tables| Checked { endpoint, tables, streams: &[] };
     check(checked(source.as_ref(), &here), checked(target.as_ref(), &there), options)
         .await
         .unwrap_or_else(|e| panic!("{e:?}"))

@@ -1,6 +1,6 @@
 //! Where auto-increments and MariaDB's sequences stand.
 
-use switchback_engines::{Endpoint, Flavor, TableRef};
+use switchback_engines::{Endpoint, Engine, Flavor, TableRef, own};
 
 use super::{name, one};
 use crate::structure::error::{Result, StructureError};
@@ -25,7 +25,7 @@ pub(in crate::structure) async fn positions(
     for row in ask(AUTO_INCREMENTS).await? {
         let [Some(table), Some(next)] = row.as_slice() else { continue };
         let table = TableRef { schema: database.clone(), name: table.clone() };
-        if options.is_chosen(&table) {
+        if options.is_chosen(&table) && !own::is_own(Engine::MySql, &table) {
             let target = options.rename.table(&table).name;
             let statement = format!("ALTER TABLE {} AUTO_INCREMENT = {next}", name(&target));
             steps.push(Step::new(Object::new(Kind::Position, target), statement, Check::Repeatable));
