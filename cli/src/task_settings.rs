@@ -34,7 +34,7 @@ impl TaskSettings {
         let file = ConfigFile::read(config).map_err(Failure::usage)?;
         let source = settings::source_url(&file, environment)?;
         let target = settings::target_url(&file, environment)?;
-        let mut request = request(&file)?;
+        let mut request = request(&file, source.engine() == target.engine())?;
         if accept_all {
             request.accept = Accept::All;
         }
@@ -64,7 +64,8 @@ fn name(moving: &Move) -> Result<StreamName> {
     StreamName::new(name).map_err(|why| Failure::usage(Mistake::new(why, "give the task another name")))
 }
 
-fn request(file: &ConfigFile) -> Result<Request> {
+/// `within`: one engine, where tables are made whole.
+fn request(file: &ConfigFile, within: bool) -> Result<Request> {
     let config = &file.config;
     let Move { parts, start_at, structure, existing, definer, roles, schemas, way_back, log_retention, accept, .. } =
         config.moving.clone();
@@ -90,11 +91,13 @@ fn request(file: &ConfigFile) -> Result<Request> {
             "leave one of the two out of `[move]`",
         )));
     }
-    let other =
-        request.tables.iter().find(|table| !table.rename_columns.is_empty() || !table.ignore_columns.is_empty());
+    let is_other =
+        |table: &&TableRequest| !table.rename_columns.is_empty() || (within && !table.ignore_columns.is_empty());
+    let other = request.tables.iter().find(is_other);
     if let Some(table) = other.filter(|_| request.create && request.existing == Existing::Refuse) {
+        let what = if within { "columns to skip or to rename" } else { "columns to rename" };
         return Err(Failure::usage(Mistake::new(
-            format!("`{}` has columns to skip or to rename, and tables are made as the source has them", table.name),
+            format!("`{}` has {what}, and tables are made as the source has them", table.name),
             "make that table yourself, and say `existing = \"keep\"` or `structure = false` in `[move]`",
         )));
     }

@@ -7,6 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use indicatif::{BinaryBytes, HumanCount};
 use serde::Serialize;
 use switchback_migrate::check::{Direction, Grade, Item};
+use switchback_migrate::structure::StructureError;
 use switchback_migrate::task::{
     Accept, Error, Event, Folder, Listed, Live, LoadLive, Obstacles, Record, State, StreamLive,
 };
@@ -22,6 +23,7 @@ pub(crate) fn failure(error: Error) -> Failure {
         &error,
         Error::Connect { .. }
             | Error::Tables { .. }
+            | Error::Structure(StructureError::NoColumn { .. } | StructureError::Whole { .. })
             | Error::Changed { .. }
             | Error::Busy { .. }
             | Error::Missing { .. }

@@ -415,6 +415,25 @@ fn a_move_is_made_by_accounts_of_its_own() {
     }
 }
 
+/// Between engines a table is made without what is skipped: a column of a type that the
+/// target has none for, and one that the source computes.
+#[test]
+fn a_move_does_without_columns() {
+    let scene = Scene::new(Some(Family::Postgres), Some(Family::MySql), 10);
+    let more =
+        "ALTER TABLE users ADD tags text[] DEFAULT '{a}', ADD loud text GENERATED ALWAYS AS (upper(login)) STORED";
+    scene.source.execute(&scene.place, more);
+    scene.config("type = \"full\"");
+    scene.run(&["migrate", "--accept-warnings"]).expect(4, &["1 failure"]);
+    let skipped = |columns: &str| scene.config(&format!("type = \"full\"\n[[table]]\nname = \"users\"\n{columns}"));
+    skipped("skip_columns = [\"tag\"]");
+    scene.run(&["migrate", "--accept-warnings"]).expect(2, &["has no column `tag` in", "hint: "]);
+    skipped("skip_columns = [\"tags\", \"loud\"]");
+    scene.run(&["task", "delete"]).expect(0, &[]);
+    scene.run(&["migrate", "--accept-warnings"]).expect(0, &[]);
+    scene.run(&["verify", "--run-dir", "compared"]).expect(0, &[]);
+}
+
 /// No password is written down.
 #[test]
 fn a_task_keeps_no_password() {

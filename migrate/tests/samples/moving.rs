@@ -9,7 +9,7 @@ use switchback_fixtures::{Family, Side, samples};
 use switchback_migrate::load::{Error, Load, Phase, Progress, Settings};
 use switchback_migrate::structure::{self, ColumnRef, Part, Rename, StructureOptions, StructurePlan};
 use switchback_replicate::{Spec, Stream, TablePair};
-use switchback_verify::options::{IgnoredColumn, Selection};
+use switchback_verify::options::{IgnoredColumn, Selection, TableSettings};
 use switchback_verify::outcome::StructureDifference;
 use switchback_verify::plan::selection::Pattern;
 use switchback_verify::{TableOutcome, Verdict};
@@ -33,6 +33,8 @@ pub(crate) struct Wanted {
     /// Differences between definitions that the comparison tells, by table and
     /// column: each of them is one that the plan has warned of.
     pub(crate) structure: Vec<&'static str>,
+    /// Other names at the target.
+    pub(crate) rename: Rename,
     /// A row that the target can't hold, which the load has to name.
     pub(crate) refused: Option<Refused>,
 }
@@ -126,6 +128,7 @@ pub(crate) async fn moved(from: On, to: On, wanted: &Wanted) -> Moved {
     let options = StructureOptions {
         exclude: wanted.exclude.iter().copied().map(named).collect(),
         columns_left_out: wanted.left_out.iter().map(column).collect(),
+        rename: wanted.rename.clone(),
         ..StructureOptions::default()
     };
     let plan = planned(&origin, &target, &options).await;
@@ -150,7 +153,7 @@ pub(crate) async fn moved(from: On, to: On, wanted: &Wanted) -> Moved {
     let ended = running.stop().await;
     set_numbers(&origin, &target, &options).await;
 
-    assert_equal(&origin, &target, &plan, wanted, count).await;
+    assert_equal(&origin, &target, &plan, wanted, &pairs).await;
     eprintln!(
         "{from:?} to {to:?}: {count} tables, {} rows in {} ranges, {transactions} transactions meanwhile, {} streamed",
         loaded.rows, loaded.ranges_total, ended.transactions
@@ -182,7 +185,7 @@ async fn pairs(origin: &End, target: &End, options: &StructureOptions) -> Vec<Ta
         if options.exclude.iter().any(|t| t.name == table.name) {
             continue;
         }
-        let there = structure::target_table(from.info().engine, to.info().engine, &Rename::default(), &table);
+        let there = structure::target_table(from.info().engine, to.info().engine, &options.rename, &table);
         let (a, b) = (from.describe(&table).await.unwrap().unwrap(), to.describe(&there).await.unwrap());
         let ignored = options.columns_left_out.iter().filter(|of| of.table.name == table.name);
         let ignored = ignored.map(|of| of.column.clone()).collect();
@@ -261,18 +264,26 @@ async fn set_numbers(origin: &End, target: &End, options: &StructureOptions) {
 }
 
 /// Every table was compared to its end, without a difference.
-async fn assert_equal(origin: &End, target: &End, plan: &StructurePlan, wanted: &Wanted, count: usize) {
+async fn assert_equal(origin: &End, target: &End, plan: &StructurePlan, wanted: &Wanted, pairs: &[TablePair]) {
+    // Namesakes are found without being named.
+    let named = |pair: &TablePair| TableSettings {
+        source: pair.origin.name.to_string(),
+        target: Some(pair.sink.name.to_string()),
+        ..TableSettings::default()
+    };
+    let is_renamed = wanted.rename != Rename::default();
     let pattern = |name: &str| name.parse::<Pattern>().unwrap_or_else(|e| panic!("{name}: {e:?}"));
     let ignored = |of: &ColumnRef| IgnoredColumn { table: Some(pattern(&of.table.name)), column: of.column.clone() };
     let selection = Selection {
         exclude: wanted.exclude.iter().map(|name| pattern(name)).collect(),
         ignore_columns: plan.left_out.iter().map(ignored).collect(),
+        tables: pairs.iter().filter(|_| is_renamed).map(named).collect(),
         ..Selection::default()
     };
     let (outcome, found) = compared_with(origin, target, selection).await;
     let said = || format!("{}\n{}", tables(&outcome), found.join("\n"));
     assert!(found.is_empty(), "{}", said());
-    assert_eq!(outcome.tables.len(), count, "{}", said());
+    assert_eq!(outcome.tables.len(), pairs.len(), "{}", said());
     let whole = |t: &TableOutcome| t.problems.is_empty() && t.source_rows == t.target_rows && t.unresolved == 0;
     assert!(outcome.tables.iter().all(whole), "{}", said());
     let differing = |t: &TableOutcome| {

@@ -1,5 +1,8 @@
 //! Each pair of engines.
 
+use switchback_engines::TableRef;
+use switchback_migrate::structure::Rename;
+
 use crate::afterwards::{self, works};
 use crate::harness::end::On;
 use crate::moving::{Refused, Wanted, moved};
@@ -55,6 +58,7 @@ fn of_postgres() -> Wanted {
             column: "weight",
             mend: "UPDATE depot.tool SET weight = 0 WHERE weight IN ('NaN', 'Infinity')",
         }),
+        ..Wanted::default()
     }
 }
 
@@ -117,4 +121,37 @@ async fn sqlite_to_mysql() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlite_to_mariadb() {
     works(&moved(On::Sqlite, On::MariaDb, &of_sqlite()).await, &afterwards::SQLITE_ON_MYSQL).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_to_sqlite() {
+    // A type is no bound there.
+    let wanted = Wanted { structure: vec![], ..of_postgres() };
+    works(&moved(On::Postgres, On::Sqlite, &wanted).await, &afterwards::POSTGRES_ON_SQLITE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mysql_to_sqlite() {
+    let wanted = Wanted { structure: vec![], ..of_mysql() };
+    works(&moved(On::MySql, On::Sqlite, &wanted).await, &afterwards::MYSQL_ON_SQLITE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_to_sqlite() {
+    let wanted = Wanted { structure: vec![], ..of_mysql() };
+    works(&moved(On::MariaDb, On::Sqlite, &wanted).await, &afterwards::MYSQL_ON_SQLITE).await;
+}
+
+/// Under other names: a schema within an engine, and a table between two.
+#[tokio::test(flavor = "multi_thread")]
+async fn under_other_names() {
+    let table = |name: &str| TableRef { schema: None, name: name.to_owned() };
+    let schemas = [("depot".to_owned(), "stock room".to_owned())].into();
+    let wanted =
+        Wanted { exclude: vec!["scratch"], rename: Rename { schemas, ..Rename::default() }, ..Wanted::default() };
+    let moved_by_schema = moved(On::Postgres, On::Postgres, &wanted).await;
+    works(&moved_by_schema, &afterwards::RENAMED).await;
+    let tables = vec![(table("customer"), table("client")), (table("keyless"), table("from"))];
+    let wanted = Wanted { rename: Rename { tables, ..Rename::default() }, ..of_mysql() };
+    works(&moved(On::MySql, On::Postgres, &wanted).await, &afterwards::RENAMED_ACROSS).await;
 }
