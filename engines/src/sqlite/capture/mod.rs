@@ -277,10 +277,20 @@ impl Running {
             return Ok(false);
         }
         let found = check::found(&self.file, &self.request.stream, &mut self.member.connection).await?;
-        if found.incarnation != self.incarnation || found.reader != self.reader {
-            let why =
-                format!("the stream `{}` is captured by another process now, or was armed again", self.request.stream);
+        if found.incarnation != self.incarnation {
+            let why = format!("the stream `{}` was armed again", self.request.stream);
             return Err(faulty(&self.file, CaptureFault::OtherIncarnation, why));
+        }
+        if found.reader != self.reader {
+            // Who may go on is for the progress row to say: of two that start at once the
+            // one that was superseded may open the log last. So it is like a connection that
+            // was lost, and each looks there.
+            return Err(Error::Query {
+                location: self.log.location.clone(),
+                what: "looking for what has changed".to_owned(),
+                fault: QueryFault::ConnectionLost,
+                source: format!("the stream `{}` is captured by another process now", self.request.stream).into(),
+            });
         }
         if let Some(error) = self.trimmer.failure().await {
             return Err(error);
