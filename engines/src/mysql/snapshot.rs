@@ -10,7 +10,8 @@
 //!
 //! No XA transaction may be prepared at the position: its rows are in the log
 //! before it, and in no snapshot. So it is looked for them behind the reading of
-//! the position, while nothing can be committed.
+//! the position, while nothing can be committed; without the lock they are looked for
+//! before the snapshot, and in the log up to it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -129,18 +130,20 @@ impl<'o> Session<'o> {
     /// Takes this session's snapshot of MariaDB, and says where in the log it is. The
     /// other session looks at the log.
     async fn begin_at(&mut self, other: &mut Self, stream: &StreamName) -> Result<Position> {
-        let mark = other.mark().await?;
         let deadline = Instant::now() + PATIENCE;
         loop {
+            // In this order: what is prepared by then is refused or has been committed, and
+            // what is prepared later is met when the log is read.
+            let mark = other.mark().await?;
+            other.none_prepared().await?;
             self.ask(BEGIN).await?;
             let (file, offset) = self.own_place().await?;
             // What the log has is in a snapshot a moment later.
             if let Some(position) = mark.until(self.opener, stream, (&file, offset)).await? {
-                other.none_prepared().await?;
                 return Ok(position);
             }
             if Instant::now() > deadline {
-                let why = "no snapshot is behind what the log had before";
+                let why = "no snapshot is behind what the log had before, or XA transactions are always prepared";
                 return Err(refused(self.opener, CaptureFault::Unfaithful, why));
             }
             self.ask("ROLLBACK").await?;

@@ -29,7 +29,9 @@ impl Mark {
         Some(Self { reached, place: Place { file: file.into(), offset } })
     }
 
-    /// All transactions that end at or before a place; `None` when the mark is behind it.
+    /// All transactions that end at or before a place; `None` when the mark is behind it, or
+    /// an XA transaction was prepared in between, whose rows the log has and a snapshot may
+    /// not have.
     pub(in crate::mysql) async fn until(
         &self,
         opener: &Opener,
@@ -66,6 +68,9 @@ impl Mark {
                     return Ok(Some(position));
                 }
                 position = at;
+            }
+            if log.prepared_count > 0 {
+                return Ok(None);
             }
         }
     }
