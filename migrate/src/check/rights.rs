@@ -100,7 +100,16 @@ fn chosen(a: &Asking<'_, '_>) -> String {
         format!("({}, {})", quoted(table.schema.as_deref().unwrap_or_default()), quoted(&table.name))
     };
     let names: Vec<String> = a.checked.tables.iter().map(|table| name(&table.name)).collect();
-    if names.is_empty() { "false".to_owned() } else { format!("(n.nspname, c.relname) IN ({})", names.join(", ")) }
+    if names.is_empty() {
+        return "false".to_owned();
+    }
+    // Joined and not looked for in each row: there may be thousands of both.
+    format!(
+        "c.oid IN (SELECT r.oid FROM (VALUES {}) v (schema_name, table_name) \
+         JOIN pg_namespace rn ON rn.nspname = v.schema_name \
+         JOIN pg_class r ON r.relname = v.table_name AND r.relnamespace = rn.oid)",
+        names.join(", ")
+    )
 }
 
 /// Relations for which `lacks` holds, of those that `which` chooses; in this order, as a

@@ -10,7 +10,7 @@ use super::options::{Existing, Rename, StructureOptions};
 use super::plan::{Check, Clash, Kind, Object, StructurePlan};
 
 /// SQLite takes 500 SELECTs in one statement at most.
-const ASKED_AT_ONCE: usize = 100;
+pub(super) const ASKED_AT_ONCE: usize = 100;
 
 /// Looks for all that the plan creates.
 ///
@@ -65,15 +65,27 @@ fn too_long(rename: &Rename, plan: &mut StructurePlan) {
 
 /// Which of some objects are there.
 async fn there(target: &dyn Endpoint, some: &[(&Object, &str)]) -> Result<Vec<Object>> {
-    // The two servers take no condition without a table.
-    let from = if target.info().engine == Engine::MySql { " FROM DUAL" } else { "" };
-    let one =
-        |(i, (_, question)): (usize, &(&Object, &str))| format!("SELECT {i} AS n{from} WHERE EXISTS ({question})");
-    let question = some.iter().enumerate().map(one).collect::<Vec<_>>().join(" UNION ALL ");
+    let asked: Vec<(usize, &str)> = some.iter().enumerate().map(|(i, (_, question))| (i, *question)).collect();
+    let question = together(target.info().engine, &asked);
     let rows = target.look("looking for what is there", &question).await.map_err(StructureError::Target)?;
-    let place = |row: Vec<Option<String>>| row.into_iter().next().flatten()?.parse::<usize>().ok();
-    let found = rows.into_iter().map(|row| place(row).and_then(|i| some.get(i)).map(|(object, _)| (*object).clone()));
-    found.collect::<Option<_>>().ok_or_else(|| StructureError::Described { what: "what is there".to_owned() })
+    let found = rows.into_iter().map(|row| some.get(place(row)?).map(|(object, _)| (*object).clone()));
+    found.collect::<Option<_>>().ok_or_else(not_understood)
+}
+
+/// One question for several: its rows are the numbers of those that have a row.
+pub(super) fn together(engine: Engine, asked: &[(usize, &str)]) -> String {
+    // The two servers take no condition without a table.
+    let from = if engine == Engine::MySql { " FROM DUAL" } else { "" };
+    let one = |(number, question): &(usize, &str)| format!("SELECT {number} AS n{from} WHERE EXISTS ({question})");
+    asked.iter().map(one).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+pub(super) fn place(row: Vec<Option<String>>) -> Option<usize> {
+    row.into_iter().next().flatten()?.parse().ok()
+}
+
+pub(super) fn not_understood() -> StructureError {
+    StructureError::Described { what: "what is there".to_owned() }
 }
 
 /// Two objects of one kind and name can come of renaming. Between engines names are

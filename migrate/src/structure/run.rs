@@ -6,9 +6,12 @@
 //! that creates something, so there a step has only one of those, which the
 //! server makes whole or not at all (MySQL 8, MariaDB 10.6).
 
+use std::collections::HashSet;
+
 use switchback_engines::{Endpoint, Engine, StatementFailed, Writer, WriterOptions};
 
 use super::error::{Result, StructureError};
+use super::look;
 use super::plan::{Check, Object, Step, StructurePlan};
 
 /// What became of the steps.
@@ -65,14 +68,21 @@ pub async fn run_steps(
     let settings: Vec<String> = session(engine).iter().map(|s| (*s).to_owned()).collect();
     writer.run(&settings).await.map_err(|failed| StructureError::Target(failed.error))?;
     let mut ran = Ran::default();
-    for step in steps {
-        each(&step.object);
-        if is_there(writer.as_mut(), step).await? {
-            ran.skipped += 1;
-            continue;
+    for some in steps.chunks(look::ASKED_AT_ONCE) {
+        let there = there(writer.as_mut(), engine, some).await?;
+        for (place, step) in some.iter().enumerate() {
+            each(&step.object);
+            if there.contains(&place) {
+                ran.skipped += 1;
+                continue;
+            }
+            match one(writer.as_mut(), engine, step).await {
+                Ok(()) => ran.done += 1,
+                // Asked for together, it may have been made by one of the others.
+                Err(_) if is_there(writer.as_mut(), step).await => ran.skipped += 1,
+                Err(error) => return Err(error),
+            }
         }
-        one(writer.as_mut(), engine, step).await?;
-        ran.done += 1;
     }
     writer.close().await.map_err(StructureError::Target)?;
     Ok(ran)
@@ -104,15 +114,30 @@ fn session(engine: Engine) -> &'static [&'static str] {
     }
 }
 
-async fn is_there(writer: &mut dyn Writer, step: &Step) -> Result<bool> {
-    match &step.check {
-        Check::Repeatable => Ok(false),
-        Check::Query(question) => {
-            let answer = writer.run(std::slice::from_ref(question)).await;
-            let outcomes = answer.map_err(|failed| failure(step, question, failed))?;
-            Ok(outcomes.first().is_some_and(|outcome| !outcome.rows.is_empty()))
+/// Which of some steps are done, by their places.
+async fn there(writer: &mut dyn Writer, engine: Engine, some: &[Step]) -> Result<HashSet<usize>> {
+    let mut asked = Vec::new();
+    for (place, step) in some.iter().enumerate() {
+        if let Check::Query(question) = &step.check {
+            asked.push((place, question.as_str()));
         }
     }
+    if asked.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let question = look::together(engine, &asked);
+    let outcomes = writer.run(&[question]).await.map_err(|failed| StructureError::Target(failed.error))?;
+    let rows = outcomes.into_iter().flat_map(|outcome| outcome.rows);
+    rows.map(look::place).collect::<Option<_>>().ok_or_else(look::not_understood)
+}
+
+/// Whether a step that failed is done nevertheless.
+async fn is_there(writer: &mut dyn Writer, step: &Step) -> bool {
+    let Check::Query(question) = &step.check else { return false };
+    // What was begun by it is not there any more, or nothing was begun.
+    let _ = writer.run(&["ROLLBACK".to_owned()]).await;
+    let answer = writer.run(std::slice::from_ref(question)).await;
+    answer.is_ok_and(|outcomes| outcomes.first().is_some_and(|outcome| !outcome.rows.is_empty()))
 }
 
 async fn one(writer: &mut dyn Writer, engine: Engine, step: &Step) -> Result<()> {
