@@ -367,9 +367,9 @@ pub(crate) struct AccountArgs {
     #[arg(long, value_enum, value_name = "END")]
     pub(crate) end: Option<EndArg>,
 
-    /// The account's name
-    #[arg(long, value_name = "NAME", default_value = "switchback_move")]
-    pub(crate) name: String,
+    /// The account's name [default: switchback_ and the task's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
 
     /// From where the account may come, in MySQL and MariaDB
     #[arg(long, value_name = "PATTERN", default_value = "%")]

@@ -34,9 +34,11 @@ pub(crate) async fn run(args: &AccountArgs) -> Result<Exit> {
         Some(EndArg::Source) => &[End::Source],
         Some(EndArg::Target) => &[End::Target],
     };
+    // Two moves on one server must not share what the end of one of them takes away.
+    let name = args.name.clone().unwrap_or_else(|| format!("switchback_{}", settings.request.name));
     let mut shown = Vec::new();
     for &end in ends {
-        let planned = task::plan_account(&settings.ends, &settings.request, end, &args.name, &args.host).await;
+        let planned = task::plan_account(&settings.ends, &settings.request, end, &name, &args.host).await;
         let (endpoint, planned) = planned.map_err(task_text::failure)?;
         let ran = match (&planned, &password) {
             (Planned::Account(plan), Some(password)) => {

@@ -46,6 +46,10 @@ pub(super) async fn plan(endpoint: &dyn Endpoint, request: &AccountRequest) -> R
     if request.host.is_empty() || request.host.chars().count() > HOST_CHARS_MAX {
         return Err(AccountError::Name { why: "a host has 1 to 255 characters; `%` stands for any" });
     }
+    if is_administrator(endpoint, request).await? {
+        // What a revoke would do to it is nobody's wish.
+        return Err(AccountError::Name { why: "it is an administrator's" });
+    }
     let facts = Facts::read(endpoint).await?;
     let account = format!("{}@{}", text(&request.name), text(&request.host));
     let mut create = vec![Step::run(
@@ -60,6 +64,19 @@ pub(super) async fn plan(endpoint: &dyn Endpoint, request: &AccountRequest) -> R
         revoke: revoke(&facts, request, &account),
         account,
     })
+}
+
+/// Whether it is the one who asks, or may do what only administrators may.
+async fn is_administrator(endpoint: &dyn Endpoint, request: &AccountRequest) -> Result<bool> {
+    let question = format!(
+        "SELECT 1 FROM DUAL WHERE SUBSTRING_INDEX(CURRENT_USER(), '@', 1) = {0} UNION ALL \
+         SELECT 1 FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = CONCAT(QUOTE({0}), '@', QUOTE({1})) \
+         AND (PRIVILEGE_TYPE = 'SUPER' OR IS_GRANTABLE = 'YES')",
+        text(&request.name),
+        text(&request.host)
+    );
+    let rows = endpoint.look("looking for the account", &question).await.map_err(AccountError::Look)?;
+    Ok(!rows.is_empty())
 }
 
 /// Who may not read the list of accounts is shown none.
@@ -165,8 +182,10 @@ fn needed(facts: &Facts, request: &AccountRequest) -> Vec<(Object, &'static str,
         let objects: Vec<Object> = match right.on {
             On::Server => vec![Object::Server],
             On::Database => vec![Object::Database],
-            On::Tables if request.tables.is_empty() => vec![Object::Database],
-            On::Tables => request.tables.iter().map(|table| Object::Table(facts.at_home(table))).collect(),
+            On::Tables => match &request.tables {
+                None => vec![Object::Database],
+                Some(tables) => tables.iter().map(|table| Object::Table(facts.at_home(table))).collect(),
+            },
             On::Own(tables) => tables.iter().map(|table| Object::Table(facts.own(table))).collect(),
             On::System(table) => vec![Object::System(table)],
             // Not of these servers.

@@ -38,6 +38,8 @@ struct Facts {
     /// Whether the administrator is a superuser.
     superuser: bool,
     exists: bool,
+    /// A superuser, or the one who asks.
+    is_administrator: bool,
     /// Of everybody.
     may_connect: bool,
     owners: Vec<Owner>,
@@ -84,6 +86,13 @@ pub(super) async fn plan(endpoint: &dyn Endpoint, request: &AccountRequest) -> R
     }
     let parts = request.parts();
     let facts = Facts::read(endpoint, request, &parts).await?;
+    // What a revoke would do to these is nobody's wish.
+    if facts.is_administrator {
+        return Err(AccountError::Name { why: "it is an administrator's" });
+    }
+    if request.name == facts.database_owner || request.heir.as_ref() == Some(&request.name) {
+        return Err(AccountError::Name { why: "it owns the database, or would inherit from itself" });
+    }
     if facts.version < VERSION_WITH_PARAMETERS {
         let what = "switching triggers and foreign keys off in a session";
         return Err(AccountError::NoRight { what, server: facts.server });
@@ -124,9 +133,14 @@ fn question(request: &AccountRequest, parts: &BTreeSet<Part>) -> String {
     let account = text(&request.name);
     let pair =
         |table: &TableRef| format!("({}, {})", text(table.schema.as_deref().unwrap_or("public")), text(&table.name));
-    let pairs: Vec<String> = request.tables.iter().map(pair).collect();
-    let moved =
-        if pairs.is_empty() { "true".to_owned() } else { format!("(n.nspname, c.relname) IN ({})", pairs.join(", ")) };
+    let moved = match request.tables.as_deref() {
+        None => "true".to_owned(),
+        Some([]) => "false".to_owned(),
+        Some(tables) => {
+            let pairs: Vec<String> = tables.iter().map(pair).collect();
+            format!("(n.nspname, c.relname) IN ({})", pairs.join(", "))
+        }
+    };
     let schemas: Vec<String> = request.schemas.iter().map(|schema| text(schema)).collect();
     let schemas = if schemas.is_empty() { text("public") } else { schemas.join(", ") };
     let own = text(own::SCHEMA);
@@ -173,6 +187,7 @@ SELECT json_build_object(
                        WHERE d.datname = current_database()),
     'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
     'exists', EXISTS (SELECT FROM pg_roles WHERE rolname = {account}),
+    'is_administrator', EXISTS (SELECT FROM pg_roles WHERE rolname = {account} AND (rolsuper OR rolname = current_user)),
     'may_connect', has_database_privilege('public', current_database(), 'CONNECT'),
     'owners', (SELECT coalesce(json_agg(json_build_object('name', rolname, 'superuser', rolsuper, 'tables', tables)
                ORDER BY rolname), '[]') FROM owner),

@@ -22,8 +22,8 @@ pub struct AccountRequest {
     /// From where it may come, as MySQL and MariaDB have it: `%` for anywhere.
     pub host: String,
     /// The tables of this end that are moved, at the target those that are there
-    /// already; all of the database where it is empty.
-    pub tables: Vec<TableRef>,
+    /// already; `None` for all of the database.
+    pub tables: Option<Vec<TableRef>>,
     /// PostgreSQL: schemas of the target that tables are created in. Those that are
     /// not there yet are created by the account.
     pub schemas: Vec<String>,
@@ -66,7 +66,7 @@ impl AccountRequest {
             structure: true,
             name: name.to_owned(),
             host: "%".to_owned(),
-            tables: Vec::new(),
+            tables: None,
             schemas: Vec::new(),
             heir: None,
             drop_own: false,

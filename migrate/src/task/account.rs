@@ -33,11 +33,11 @@ pub async fn plan_account(
     };
     let is_all = request.include.is_empty() && request.exclude.is_empty();
     let is_there = match end {
-        End::Source if is_all => Vec::new(),
-        End::Source => opened.chosen,
+        End::Source if is_all => None,
+        End::Source => Some(opened.chosen),
         End::Target => {
             let there = endpoint.tables().await.map_err(|source| Error::Catalog { end, source })?;
-            targets.iter().filter(|table| there.contains(table)).cloned().collect()
+            Some(targets.iter().filter(|table| there.contains(table)).cloned().collect())
         }
     };
     let schemas: BTreeSet<String> = match (end, endpoint.info().engine) {

@@ -171,7 +171,7 @@ impl Scene {
     pub(crate) async fn request(&self, end: End, shape: Shape) -> AccountRequest {
         let place = self.place(end);
         let name = format!("mv_{}", &place.database.name()[place.database.name().len() - 16..]);
-        let tables = if shape.named { place.admin.tables().await.unwrap() } else { Vec::new() };
+        let tables = if shape.named { Some(place.admin.tables().await.unwrap()) } else { None };
         AccountRequest {
             follow: shape.follow,
             rollback: shape.rollback,
