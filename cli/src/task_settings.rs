@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use switchback_engines::{ConnectOptions, StreamName};
 use switchback_migrate::load;
-use switchback_migrate::structure::Existing;
 use switchback_migrate::task::{Accept, Ends, Folder, FollowRequest, Parts, Request, TableRequest};
 use switchback_replicate::{Beyond, Retained};
 
@@ -94,11 +93,12 @@ fn request(file: &ConfigFile, within: bool) -> Result<Request> {
     let is_other =
         |table: &&TableRequest| !table.rename_columns.is_empty() || (within && !table.ignore_columns.is_empty());
     let other = request.tables.iter().find(is_other);
-    if let Some(table) = other.filter(|_| request.create && request.existing == Existing::Refuse) {
+    // Also with `existing = "keep"`: indexes and keys are made by the source's names.
+    if let Some(table) = other.filter(|_| request.create) {
         let what = if within { "columns to skip or to rename" } else { "columns to rename" };
         return Err(Failure::usage(Mistake::new(
             format!("`{}` has {what}, and tables are made as the source has them", table.name),
-            "make that table yourself, and say `existing = \"keep\"` or `structure = false` in `[move]`",
+            "make the tables yourself, and say `structure = false` in `[move]`",
         )));
     }
     Ok(request)
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn what_is_said_is_asked_for() {
         let request = resolve(
-            "[move]\nname = \"shop\"\ntype = \"full\"\nexisting = \"keep\"\nstart_at = \"2026-11-22T02:00:00+01:00\"\naccept = [\"log_bin\"]\n\
+            "[move]\nname = \"shop\"\ntype = \"full\"\nstructure = false\nstart_at = \"2026-11-22T02:00:00+01:00\"\naccept = [\"log_bin\"]\n\
              log_retention = \"90m\"\n[load]\nworkers = 2\nrange_mib = 8\n[follow]\nsessions = 3\n\
              on_conflict = { value = \"dead_letter\" }\n[[table]]\nname = \"users\"\ntarget = \"accounts\"\n\
              skip_columns = [\"avatar\"]",

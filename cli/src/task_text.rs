@@ -27,6 +27,8 @@ pub(crate) fn failure(error: Error) -> Failure {
             | Error::Changed { .. }
             | Error::Busy { .. }
             | Error::Missing { .. }
+            | Error::Leftovers { .. }
+            | Error::Letters { .. }
             | Error::State { .. }
     );
     if is_usage { Failure::usage(error) } else { Failure::unfinished(error) }
@@ -217,6 +219,9 @@ pub(crate) async fn show(folder: &Folder, name: &str, format: Format, exit: Exit
         Listed { record: store.record().await.map_err(failure)?, at_work: folder.at_work(name).map_err(failure)? };
     let live = store.live().await.map_err(failure)?;
     let history = store.history().await.map_err(failure)?;
+    // What was put aside is left undecided.
+    let is_left = live.as_ref().is_some_and(|(_, live)| live.letters_waiting > 0);
+    let exit = if is_left && exit == Exit::Done { Exit::Unfinished } else { exit };
     let text = match format {
         Format::Json => status_json(&listed, live.as_ref(), &history, exit)?,
         Format::Text => status_text(&listed, live.as_ref(), &history),
@@ -286,6 +291,9 @@ fn status_text(listed: &Listed, live: Option<&(SystemTime, Live)>, history: &[Ev
         let when = if is_old { format!(", as of {}", time(*at)) } else { String::new() };
         if let Some(load) = &live.load {
             add("load", &format!("{}{when}", load_line(load)));
+        }
+        if live.letters_waiting > 0 {
+            add("letters", &format!("{} changes are put aside at the target: they are not made", live.letters_waiting));
         }
         if let Some(stream) = &live.stream {
             add("stream", &format!("{}{when}", stream_line(stream)));

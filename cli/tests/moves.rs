@@ -244,7 +244,8 @@ fn a_move_is_paused_and_goes_on() {
     scene.run(&["migrate", "--accept-warnings"]).expect(2, &["at work in another process", "hint: "]);
     let paused = scene.run(&["task", "pause", "--format", "json"]).expect(0, &[]).json();
     assert_eq!((&paused["task"]["state"], &paused["task"]["phase"]), (&"paused".into(), &"loading".into()));
-    ended(child).expect(0, &[]);
+    // Whoever waits for the move must not go on.
+    ended(child).expect(3, &[]);
 
     scene.run(&["task", "retry"]).expect(2, &["is paused, which nothing can retry"]);
     scene.run(&["task", "complete"]).expect(2, &["is paused, and not all rows are loaded yet"]);
@@ -285,6 +286,23 @@ fn a_move_is_paused_and_goes_on() {
         "completed",
     ];
     assert_eq!(states, expected);
+}
+
+/// What an older task of the same name has left is not taken for this one's.
+#[test]
+fn a_move_does_not_take_over_what_another_has_left() {
+    let scene = Scene::new(None, None, 10);
+    scene.config("type = \"full\"");
+    scene.run(&["migrate", "--accept-warnings"]).expect(0, &[]);
+    // The folder is lost, and the tables are made anew.
+    std::fs::remove_dir_all(scene.place.path().join("switchback-tasks")).unwrap();
+    scene.target.execute(&scene.place, "DROP TABLE orders; DROP TABLE users");
+    let refused =
+        scene.run(&["migrate", "--accept-warnings"]).expect(2, &["rows of another task `shop`", "DELETE FROM"]);
+    let remedy: String = refused.stderr.split_once("empty its tables, and ").unwrap().1.trim().to_owned();
+    scene.target.execute(&scene.place, &remedy);
+    scene.run(&["migrate", "--accept-warnings"]).expect(0, &[]);
+    scene.run(&["verify", "--run-dir", "compared"]).expect(0, &[]);
 }
 
 /// Nothing is done before every warning was accepted by its name, nor with anything of
@@ -353,7 +371,7 @@ fn a_deleted_move_lets_go_of_the_log() {
     wait_until("it follows", || scene.is("following"));
     scene.run(&["task", "delete"]).expect(2, &["at work in another process"]);
     scene.run(&["task", "pause"]).expect(0, &[]);
-    ended(child).expect(0, &[]);
+    ended(child).expect(3, &[]);
     let left = "DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_replication_slots WHERE database = current_database()) \
                 THEN RAISE 'a slot is left'; END IF; END $$";
     let End::Server(source) = &scene.source else { unreachable!("a server") };

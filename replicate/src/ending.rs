@@ -3,7 +3,9 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
-use crate::error::Result;
+use crate::dead_letters::Letters;
+use crate::error::{Error, Result};
+use crate::letter::LetterState;
 use crate::own::{self, BARRIER, Own, Store};
 use crate::progress::{Progress, ProgressTable};
 use crate::stream::Stream;
@@ -11,7 +13,7 @@ use crate::stream::Stream;
 impl Stream {
     /// Writes a barrier at the origin. When [`crate::Status::barrier`] of the process
     /// that runs the stream is the number that this returns, everything that had been
-    /// committed at the origin before the call is in the sink. What commits later may be
+    /// committed at the origin before the call is in the sink, or was put aside there. What commits later may be
     /// there too; keeping writers out is for the caller to do, before.
     pub async fn barrier(&self) -> Result<i64> {
         let token = token();
@@ -24,6 +26,31 @@ impl Stream {
         }
         writer.close().await?;
         Ok(token)
+    }
+
+    /// How many changes were put aside at the sink and wait there. A barrier that has come
+    /// through says nothing of them.
+    pub async fn waiting_letters(&self) -> Result<u64> {
+        let letters = Letters::new(self.sink.info(), &self.spec.name);
+        let mut writer = self.writer(&self.sink).await?;
+        let query = format!(
+            "SELECT COUNT(*) FROM {} WHERE {} AND {}",
+            letters.store().name(),
+            letters.mine(),
+            letters.is_state(LetterState::Waiting)
+        );
+        let rows = letters.ask(writer.as_mut(), query).await?;
+        writer.close().await?;
+        let count = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()?.parse().ok());
+        count.ok_or_else(|| Error::State { what: "the number of dead letters".to_owned() })
+    }
+
+    /// Removes all letters, whatever became of them.
+    pub async fn forget_letters(&self) -> Result<()> {
+        let letters = Letters::new(self.sink.info(), &self.spec.name);
+        let mut writer = self.writer(&self.sink).await?;
+        writer.run(&[letters.delete("1 = 1")]).await.map_err(|failed| failed.error)?;
+        Ok(writer.close().await?)
     }
 
     /// Closes the stream, whoever runs it: no process can apply anything more, and none

@@ -52,15 +52,29 @@ pub(crate) async fn complete(args: &GoOnArgs) -> Result<Exit> {
             )));
         }
     }
-    store.wish(Wish::Complete).await.map_err(task_text::failure)?;
-    match settings.folder.hold(&settings.request, &settings.ends).await {
-        Ok(held) => work(held, settings, args).await,
-        Err(Error::Busy { .. }) => {
-            let ended = task_progress::wait_until_idle(&settings.folder, name, &Screen::new(!args.no_progress)).await?;
-            let exit = if ended.state == State::Completed { Exit::Done } else { Exit::Unfinished };
-            task_text::show(&settings.folder, name, args.format, exit).await
+    loop {
+        // First, so that nothing is wished of a task that is another one.
+        match settings.folder.hold(&settings.request, &settings.ends).await {
+            Ok(held) => {
+                store.wish(Wish::Complete).await.map_err(task_text::failure)?;
+                return work(held, settings, args).await;
+            }
+            Err(Error::Busy { .. }) => {}
+            Err(error) => return Err(task_text::failure(error)),
         }
-        Err(error) => Err(task_text::failure(error)),
+        store.wish(Wish::Complete).await.map_err(task_text::failure)?;
+        let screen = Screen::new(!args.no_progress);
+        let ended = task_progress::wait_until_idle(&settings.folder, name, &screen).await?;
+        match ended.state {
+            State::Completed => {
+                return task_text::show(&settings.folder, name, args.format, Exit::Done).await;
+            }
+            State::Failed => {
+                return task_text::show(&settings.folder, name, args.format, Exit::Unfinished).await;
+            }
+            // It was cut off, or paused by a signal: this process does the rest.
+            _ => {}
+        }
     }
 }
 
@@ -86,9 +100,12 @@ async fn plan(settings: &TaskSettings) -> Result<Exit> {
 /// Works at a task; on a terminal it asks whether warnings are known and wanted.
 async fn work(held: Held, mut settings: TaskSettings, args: &GoOnArgs) -> Result<Exit> {
     let (exit, found) = try_work(&held, &settings, args).await?;
+    // Nobody is at work while the operator thinks.
+    drop(held);
     match found {
         Some(found) if found.failures == 0 && is_accepted(found.warnings)? => {
             settings.request.accept = Accept::All;
+            let held = hold(&settings).await?;
             Ok(try_work(&held, &settings, args).await?.0)
         }
         Some(found) => {
@@ -125,8 +142,8 @@ async fn try_work(held: &Held, settings: &TaskSettings, args: &GoOnArgs) -> Resu
     let exit = match ended {
         Ok(State::Completed) => Exit::Done,
         Ok(_) if stop.is_cancelled() => Exit::Interrupted,
-        // Somebody else paused it, which is what they wanted.
-        Ok(_) => Exit::Done,
+        // Somebody else paused it: whoever waits for the move must not go on.
+        Ok(_) => Exit::Unfinished,
         Err(Error::Obstacles(found)) => {
             let accept = &settings.request.accept;
             let text = task_text::check(&found, accept, args.format, false, Exit::Blocked)?;

@@ -4,7 +4,7 @@ use switchback_migrate::task::{self, Folder, State, Wish};
 
 use crate::args::{DeleteArgs, GoOnArgs, ListArgs, StatusArgs, TaskCommand};
 use crate::commands::migrate;
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Mistake, Result};
 use crate::exit::Exit;
 use crate::progress::Screen;
 use crate::task_settings::TaskSettings;
@@ -45,10 +45,17 @@ async fn pause(args: &StatusArgs) -> Result<Exit> {
     let (folder, name) = TaskSettings::place(&args.config)?;
     let store = folder.open(&name).await.map_err(task_text::failure)?;
     if folder.at_work(&name).map_err(task_text::failure)?.is_some() {
-        store.wish(Wish::Pause).await.map_err(task_text::failure)?;
+        if store.wish(Wish::Pause).await.map_err(task_text::failure)? == Wish::Complete {
+            return Err(Failure::usage(Mistake::new(
+                format!("the task `{name}` is being completed"),
+                "let it come to its end, or interrupt its process",
+            )));
+        }
         task_progress::wait_until_idle(&folder, &name, &Screen::new(true)).await?;
     }
-    task_text::show(&folder, &name, args.format, Exit::Done).await
+    let record = store.record().await.map_err(task_text::failure)?;
+    let exit = if record.state == State::Paused { Exit::Done } else { Exit::Unfinished };
+    task_text::show(&folder, &name, args.format, exit).await
 }
 
 async fn delete(args: &DeleteArgs) -> Result<Exit> {

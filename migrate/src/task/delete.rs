@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::error::Result;
+use super::error::{Error, Result};
 use super::folder::Held;
 use super::live::Live;
 use super::request::{Ends, Request};
@@ -28,7 +28,8 @@ pub async fn delete(held: Held, ends: &Ends, request: &Request, force: bool) -> 
     let mut left = None;
     if has_begun {
         let (told, _) = watch::channel((record.state, Live::default()));
-        match clean(&AtWork::new(&held, ends, request, CancellationToken::new(), &told)).await {
+        let at_work = AtWork::new(&held, ends, request, CancellationToken::new(), &told);
+        match clean(&at_work, record.phase, force).await {
             Ok(()) => {}
             Err(error) if force => left = Some(error.to_string()),
             Err(error) => return Err(error),
@@ -38,9 +39,18 @@ pub async fn delete(held: Held, ends: &Ends, request: &Request, force: bool) -> 
     Ok(left)
 }
 
-async fn clean(at_work: &AtWork<'_>) -> Result<()> {
-    let opened = at_work.open().await?;
+async fn clean(at_work: &AtWork<'_>, phase: State, force: bool) -> Result<()> {
+    let opened = at_work.open(phase).await?;
     let stream = Arc::new(at_work.stream(&opened).await?);
+    match stream.waiting_letters().await {
+        // They are in no other place.
+        Ok(waiting @ 1..) if !force => {
+            return Err(Error::Letters { name: at_work.request.name.to_string(), waiting });
+        }
+        // Without our own tables there are none.
+        Ok(_) => stream.forget_letters().await?,
+        Err(_) => {}
+    }
     match stream.disarm().await {
         // A load that was cut off before it had made our own tables.
         Err(switchback_replicate::Error::NotArmed { .. }) => return Ok(()),

@@ -55,6 +55,13 @@ pub enum Error {
     #[error("the task `{name}` was begun with another {what}")]
     Changed { name: String, what: String },
 
+    /// A task of this name was begun elsewhere, or its folder is gone.
+    #[error("the target has rows of another task `{name}`, which this one would take for its own")]
+    Leftovers { name: String, remedy: String },
+
+    #[error("{waiting} changes of the task `{name}` are put aside at the target, and nowhere else")]
+    Letters { name: String, waiting: u64 },
+
     #[error("the task `{name}` is at work in another process{}", pid.map(|pid| format!(" ({pid})")).unwrap_or_default())]
     Busy { name: String, pid: Option<u32> },
 
@@ -136,7 +143,13 @@ impl Error {
             Self::Load(error) => error.hint()?,
             Self::Stream(error) => error.hint()?,
             Self::Tables { hint, .. } => return Some(hint.clone()),
+            Self::Leftovers { remedy, .. } => {
+                return Some(format!(
+                    "give this one another name; or, if nobody goes on with the other: empty its tables, and {remedy}"
+                ));
+            }
             Self::Changed { .. } => "ask for what it was begun with, delete the task, or give this one another name",
+            Self::Letters { .. } => "look at the table of dead letters; --force deletes them",
             Self::Busy { .. } => "pause it first, or let it go on",
             Self::Missing { .. } => "`switchback task list` shows those that are there",
             Self::State { state: State::Completed, .. } => "delete it, or give the next move another name",

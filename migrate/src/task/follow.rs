@@ -1,16 +1,20 @@
 //! The last phase: changes of the source are applied until the move is completed.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use switchback_engines::Class;
 use switchback_replicate::{Status, Stream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::error::{Error, Result};
 use super::live::StreamLive;
-use super::run::AtWork;
+use super::run::{AtWork, CLOSING};
 use super::state::Wish;
+
+/// Between two tries to write a barrier.
+const BARRIER_PAUSE: Duration = Duration::from_millis(500);
 
 /// Runs the stream until somebody wishes the move completed and everything that had been
 /// committed at the source by then has come; then closes it, for good.
@@ -18,14 +22,20 @@ use super::state::Wish;
 /// A barrier that was written is the same for a later process: it writes one of its own.
 pub(super) async fn follow(at_work: &AtWork<'_>, stream: &Arc<Stream>) -> Result<()> {
     // A process before this one may have come so far.
-    if !stream.progress().await?.closed {
+    let is_closing = at_work.held.store.document::<bool>(CLOSING).await?.is_some();
+    if !(is_closing && stream.progress().await?.closed) {
         drained(at_work, stream).await?;
         at_work.doing("closing the stream");
+        at_work.held.store.keep(CLOSING, &true).await?;
         stream.close().await?;
     }
     at_work.doing("letting go of the source's log");
     stream.disarm_origin().await?;
-    at_work.say(|live| live.stream = None);
+    let waiting = stream.waiting_letters().await?;
+    at_work.say(|live| {
+        live.stream = None;
+        live.letters_waiting = waiting;
+    });
     Ok(())
 }
 
@@ -46,10 +56,16 @@ async fn drained(at_work: &AtWork<'_>, stream: &Arc<Stream>) -> Result<()> {
         let is_wished = *wishes.borrow_and_update() == Wish::Complete;
         if is_wished && barrier.is_none() {
             at_work.doing("waiting for the barrier");
-            barrier = tokio::select! {
+            let written = tokio::select! {
                 ended = &mut running => break Some(ended),
-                written = stream.barrier() => Some(written?),
+                written = stream.barrier() => written,
             };
+            match written {
+                Ok(token) => barrier = Some(token),
+                // The stream gets over it, or says why not.
+                Err(error) if error.class() == Class::Transient => tokio::time::sleep(BARRIER_PAUSE).await,
+                Err(error) => return Err(error.into()),
+            }
             continue;
         }
         tokio::select! {
@@ -58,7 +74,7 @@ async fn drained(at_work: &AtWork<'_>, stream: &Arc<Stream>) -> Result<()> {
             _ = wishes.changed() => {}
             _ = seen.changed() => {}
             // The lag grows also while nothing comes.
-            () = tokio::time::sleep(std::time::Duration::from_millis(500)) => {}
+            () = tokio::time::sleep(Duration::from_millis(500)) => {}
         }
     };
     match ended {

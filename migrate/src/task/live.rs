@@ -15,6 +15,8 @@ pub struct Live {
     pub doing: String,
     pub load: Option<LoadLive>,
     pub stream: Option<StreamLive>,
+    /// Changes that were put aside and wait at the target, when the move is completed.
+    pub letters_waiting: u64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

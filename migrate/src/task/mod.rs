@@ -22,7 +22,7 @@
 //! - [`inspect`]: looking at both ends before. [`run`]: doing it, phase by phase; [`follow`]: the last of them; [`tables`]: which
 //!   tables, and which of the target's each becomes.
 //! - [`live`]: what the process at work says of itself.
-//! - [`delete`]: undoing what a task has set up. [`account`]: the accounts for it.
+//! - [`leftovers`]: what another task of the same name has left. [`delete`]: undoing what a task has set up. [`account`]: the accounts for it.
 
 mod account;
 mod delete;
@@ -30,6 +30,7 @@ mod error;
 mod folder;
 mod follow;
 mod inspect;
+mod leftovers;
 mod live;
 mod request;
 mod run;

@@ -17,6 +17,7 @@ use super::error::{Error, Result};
 use super::folder::{Held, file};
 use super::follow;
 use super::inspect::{self, Opened};
+use super::leftovers;
 use super::live::{Live, LoadLive};
 use super::request::{Ends, Parts, Request};
 use super::state::{State, Wish};
@@ -30,6 +31,10 @@ const LOOK: Duration = Duration::from_millis(500);
 const TABLES: &str = "tables";
 const PLAN: &str = "plan";
 const CHECK: &str = "check";
+/// All rows are loaded.
+const LOADED: &str = "loaded";
+/// The stream is being closed, or is.
+pub(super) const CLOSING: &str = "closing";
 
 /// Works at a task until it is completed, paused or failed, and returns which.
 ///
@@ -50,9 +55,7 @@ pub async fn run(
         return Err(Error::State { name: record.name, state: record.state });
     }
     // Somebody who begins it again does not want it paused any more.
-    if record.wish == Wish::Pause {
-        held.store.wish(Wish::Run).await?;
-    }
+    held.store.wish(Wish::Run).await?;
     let at_work = AtWork::new(held, ends, request, stop.child_token(), told);
     let ended = at_work.watched(record.phase).await;
     match &ended {
@@ -142,8 +145,11 @@ impl<'a> AtWork<'a> {
 
     async fn work(&self, phase: State) -> Result<State> {
         self.wait_for_its_time(phase).await?;
-        let opened = self.unless_stopped(self.open()).await?;
+        let opened = self.unless_stopped(self.open(phase)).await?;
         if phase == State::Created {
+            if self.request.parts != Parts::Structure {
+                leftovers::refuse(opened.target.as_ref(), self.request).await?;
+            }
             self.unless_stopped(self.check(&opened)).await?;
             self.enter(State::Checked, None).await?;
         }
@@ -160,15 +166,19 @@ impl<'a> AtWork<'a> {
         let stream = Arc::new(self.stream(&opened).await?);
         if phase != State::Following {
             self.enter(State::Loading, None).await?;
-            self.load(&stream).await?;
+            // Once they are there nothing is loaded again, whatever is made at the target.
+            if self.held.store.document::<bool>(LOADED).await?.is_none() {
+                self.load(&stream).await?;
+                self.held.store.keep(LOADED, &true).await?;
+            }
             self.finish_tables(&opened, plan.as_ref()).await?;
         }
         if self.request.parts == Parts::FullAndIncremental {
             self.enter(State::Following, None).await?;
             follow::follow(self, &stream).await?;
-        } else {
-            Load::new(Arc::clone(&stream), self.load_settings()).forget().await?;
         }
+        // What is written down of the load stays until the task is deleted: whoever is
+        // killed here begins with it again.
         self.complete_structure(&opened, plan.as_ref()).await
     }
 
@@ -185,15 +195,14 @@ impl<'a> AtWork<'a> {
         Ok(())
     }
 
-    pub(super) async fn open(&self) -> Result<Opened> {
+    /// The tables are chosen until the check is clear, and are the same from then on.
+    pub(super) async fn open(&self, phase: State) -> Result<Opened> {
         self.doing("connecting");
-        let chosen = self.held.store.document(TABLES).await?;
-        let is_new = chosen.is_none();
-        let opened = inspect::open(self.ends, self.request, chosen).await?;
-        if is_new {
-            self.held.store.keep(TABLES, &opened.chosen).await?;
-        }
-        Ok(opened)
+        let chosen = match phase {
+            State::Created => None,
+            _ => self.held.store.document(TABLES).await?,
+        };
+        inspect::open(self.ends, self.request, chosen).await
     }
 
     /// Looks at both ends and plans; nothing is changed by it.
@@ -203,6 +212,7 @@ impl<'a> AtWork<'a> {
         if !found.is_clear() {
             return Err(Error::Obstacles(Box::new(found)));
         }
+        self.held.store.keep(TABLES, &opened.chosen).await?;
         if let Some(plan) = &found.plan {
             self.held.store.keep(PLAN, plan).await?;
         }
@@ -239,9 +249,10 @@ impl<'a> AtWork<'a> {
 
     /// What is made when the rows are there.
     async fn finish_tables(&self, opened: &Opened, plan: Option<&StructurePlan>) -> Result<()> {
-        let Some(plan) = plan else { return Ok(()) };
-        self.create(opened, plan, Part::AfterLoad).await?;
-        self.positions(opened).await
+        if let Some(plan) = plan {
+            self.create(opened, plan, Part::AfterLoad).await?;
+        }
+        self.positions(opened, plan.is_some()).await
     }
 
     /// What would act on rows by itself, now that nothing of ours writes any more; and
@@ -250,13 +261,18 @@ impl<'a> AtWork<'a> {
         if let Some(plan) = plan {
             self.create(opened, plan, Part::AfterLoad).await?;
             self.create(opened, plan, Part::AtCutover).await?;
-            self.positions(opened).await?;
         }
+        self.positions(opened, plan.is_some()).await?;
         self.doing("");
         Ok(State::Completed)
     }
 
-    async fn positions(&self, opened: &Opened) -> Result<()> {
+    /// Between engines only in tables of ours: which column of another's numbers itself
+    /// is not known.
+    async fn positions(&self, opened: &Opened, is_ours: bool) -> Result<()> {
+        if !is_ours && opened.source.info().engine != opened.target.info().engine {
+            return Ok(());
+        }
         let engines = (opened.source.info().engine, opened.target.info().engine);
         let options = tables::structure_options(self.request, &opened.chosen, engines);
         let steps = structure::positions(opened.source.as_ref(), opened.target.as_ref(), &options).await?;

@@ -167,10 +167,15 @@ impl Store {
         self.failing(begun.await)
     }
 
-    /// Tells the process at work.
-    pub async fn wish(&self, wish: Wish) -> Result<()> {
-        self.failing(sqlx::query("UPDATE task SET wish = ?").bind(wish.name()).execute(&self.pool).await)?;
-        Ok(())
+    /// Tells the process at work. That a move is to be completed is not taken back by
+    /// another wish. Returns what is wished now.
+    pub async fn wish(&self, wish: Wish) -> Result<Wish> {
+        let update = match wish {
+            Wish::Complete => "UPDATE task SET wish = ?",
+            Wish::Pause | Wish::Run => "UPDATE task SET wish = ? WHERE wish <> 'complete'",
+        };
+        self.failing(sqlx::query(update).bind(wish.name()).execute(&self.pool).await)?;
+        self.wished().await
     }
 
     pub(super) async fn wished(&self) -> Result<Wish> {
