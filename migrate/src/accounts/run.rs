@@ -8,7 +8,7 @@ use switchback_engines::{Endpoint, Engine, Outcome, StatementFailed, Writer, Wri
 
 use super::error::{AccountError, Result};
 use super::plan::{AccountPlan, Action, PLACEHOLDER, Step};
-use crate::structure::spell;
+use crate::structure::{spell, verb};
 
 /// What became of the steps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -183,12 +183,6 @@ fn secret(engine: Engine, password: &SecretString) -> String {
         }
         _ => spell::text(engine, text),
     }
-}
-
-/// The words that a statement begins with.
-fn verb(statement: &str) -> String {
-    let is_keyword = |word: &&str| word.chars().all(|c| c.is_ascii_uppercase());
-    statement.split_whitespace().take_while(is_keyword).take(3).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ use switchback_engines::{DatabaseUrl, Endpoint, Engine, TableRef};
 pub use error::{Result, StructureError};
 pub use options::{ColumnRef, Definer, Existing, Rename, StructureOptions};
 pub use plan::{Check, Clash, Conflict, Kind, NameUnit, Object, Step, StructurePlan, Warning};
+pub(crate) use run::verb;
 pub use run::{Part, Ran, run, run_steps};
 
 /// The name that a source's table has on the target: for whoever moves its rows.

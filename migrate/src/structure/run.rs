@@ -166,7 +166,7 @@ fn failure(step: &Step, statement: &str, failed: StatementFailed) -> StructureEr
 }
 
 /// The words before the first name: no more than what kind of statement it is.
-fn verb(statement: &str) -> String {
+pub(crate) fn verb(statement: &str) -> String {
     let is_keyword = |word: &&str| word.chars().all(|c| c.is_ascii_uppercase());
     statement.split_whitespace().take_while(is_keyword).take(3).collect::<Vec<_>>().join(" ")
 }
