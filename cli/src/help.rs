@@ -192,7 +192,7 @@ Examples:
     switchback status -c shop.toml
     switchback status -c shop.toml --format json
 
-Exit codes: 0 shown, 2 there is no such task, 3 it cannot be read.";
+Exit codes: 0 shown, 2 there is no such task, 3 it cannot be read, or changes were put aside and wait.";
 
 pub(crate) const TASK_EXAMPLES: &str = "\
 Examples:

@@ -42,19 +42,16 @@ pub async fn delete(held: Held, ends: &Ends, request: &Request, force: bool) -> 
 async fn clean(at_work: &AtWork<'_>, phase: State, force: bool) -> Result<()> {
     let opened = at_work.open(phase).await?;
     let stream = Arc::new(at_work.stream(&opened).await?);
-    match stream.waiting_letters().await {
-        // They are in no other place.
-        Ok(waiting @ 1..) if !force => {
-            return Err(Error::Letters { name: at_work.request.name.to_string(), waiting });
-        }
-        // Without our own tables there are none.
-        Ok(_) => stream.forget_letters().await?,
-        Err(_) => {}
+    // A load that was cut off before it had made our own tables.
+    if let Err(switchback_replicate::Error::NotArmed { .. }) = stream.capture_request().await {
+        return Ok(());
     }
-    match stream.disarm().await {
-        // A load that was cut off before it had made our own tables.
-        Err(switchback_replicate::Error::NotArmed { .. }) => return Ok(()),
-        disarmed => disarmed?,
-    };
+    let waiting = stream.waiting_letters().await?;
+    if waiting > 0 && !force {
+        // They are in no other place.
+        return Err(Error::Letters { name: at_work.request.name.to_string(), waiting });
+    }
+    stream.forget_letters().await?;
+    stream.disarm().await?;
     Ok(Load::new(stream, at_work.request.load.clone()).forget().await?)
 }

@@ -19,7 +19,7 @@ const BARRIER_PAUSE: Duration = Duration::from_millis(500);
 /// Runs the stream until somebody wishes the move completed and everything that had been
 /// committed at the source by then has come; then closes it, for good.
 ///
-/// A barrier that was written is the same for a later process: it writes one of its own.
+/// A later process does not wait for the barrier of an earlier one: it writes its own.
 pub(super) async fn follow(at_work: &AtWork<'_>, stream: &Arc<Stream>) -> Result<()> {
     // A process before this one may have come so far.
     let is_closing = at_work.held.store.document::<bool>(CLOSING).await?.is_some();

@@ -65,7 +65,9 @@ pub async fn run(
             at_work.enter(State::Paused, Some(reason)).await?;
             return Ok(State::Paused);
         }
-        Err(error) => at_work.enter(State::Failed, Some(&chain(error))).await?,
+        // That it can't be written down, on a full disk, must not hide why it failed; the
+        // task then looks cut off, which it is.
+        Err(error) => drop(at_work.enter(State::Failed, Some(&chain(error))).await),
     }
     ended
 }
